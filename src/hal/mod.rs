@@ -1,0 +1,16 @@
+//! The hardware abstraction layer: the seam through which the core reaches the system, and our
+//! default port for POSIX behind it.
+//!
+//! * [`seam`] declares the `HAL_*` symbols and wraps them for the core. The core calls nothing
+//!   else, so an application that defines one of them replaces ours.
+//! * [`os`], [`tcp`], [`tls`], [`kv`] are the default implementations, plain Rust without
+//!   knowledge of C pointers; `ffi/wrappers_*.rs` puts the C boundary around them.
+//! * [`diagnostics`] carries the reason of a failure past the C signatures of the HAL, which
+//!   can only say "failed".
+
+pub mod diagnostics;
+pub mod kv;
+pub mod os;
+pub mod seam;
+pub mod tcp;
+pub mod tls;

@@ -1,0 +1,1 @@
+//! Signing: fields in, signature and connect parameters out. Pure.

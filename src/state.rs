@@ -1,0 +1,1 @@
+//! State codes: the numbers every room reports with.
