@@ -1,0 +1,392 @@
+//! The client's side of one MQTT session: what to send, what a packet means, what is due when.
+//!
+//! States and transitions:
+//!
+//! | state | input | next | effect |
+//! |---|---|---|---|
+//! | Idle | [`Engine::connect`] | Connecting | CONNECT bytes |
+//! | Connecting | CONNACK 0 | Connected | first ping scheduled, unacknowledged messages due |
+//! | Connecting | CONNACK other | Idle | [`Event::Refused`] |
+//! | Connecting | other packets | Connecting | ignored, at most [`SKIPPED_BEFORE_CONNACK`] |
+//! | Connected | packet | Connected | its event; resets the ping count |
+//! | Connected | CONNACK | Connected | ignored |
+//! | Connected | third ping unanswered | Idle | [`Timer::Lost`] |
+//! | any | malformed packet | Idle | [`ProtocolError`] |
+//! | any | [`Engine::disconnected`] | Idle | partial input forgotten, QoS 1 messages kept |
+
+use std::collections::HashSet;
+
+use bytes::{Bytes, BytesMut};
+use rumqttc::mqttbytes::QoS;
+use rumqttc::mqttbytes::v4::{
+    Connect, Disconnect, Login as CodecLogin, PingReq, PubAck, Publish, Subscribe, Unsubscribe,
+};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::frame::{FrameReader, Packet, ProtocolError};
+use super::inflight::Inflight;
+use crate::state;
+
+/// Unanswered pings after which the connection counts as lost (spec mqtt-session.md §7).
+pub const PINGS_UNANSWERED_MAX: u8 = 2;
+/// Packets skipped while waiting for CONNACK (spec mqtt-session.md §5).
+pub const SKIPPED_BEFORE_CONNACK: u8 = 10;
+/// Largest keep-alive the platform accepts, seconds.
+const KEEP_ALIVE_MAX_S: u64 = 1200;
+
+/// Numbers that bound a session.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Longest packet sent, bytes.
+    pub write_max: usize,
+    /// Longest packet stored on receipt, bytes.
+    pub read_max: usize,
+    /// QoS 1 messages of the application in flight.
+    pub inflight_max: usize,
+    /// Waits for one answer, milliseconds; QoS 1 messages are repeated after twice this time.
+    pub request_timeout_ms: u64,
+    /// Time between pings, milliseconds. The CONNECT announces twice this time.
+    pub keepalive_ms: u64,
+}
+
+/// What CONNECT carries.
+#[derive(Clone)]
+pub struct Login {
+    /// Client identifier.
+    pub client_id: String,
+    /// User name.
+    pub username: String,
+    /// Password, wiped when dropped.
+    pub password: Zeroizing<String>,
+    /// Clean Session flag.
+    pub clean_session: bool,
+}
+
+/// What a packet of the server means to the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// CONNACK 0.
+    Connected {
+        /// Session Present flag.
+        session_present: bool,
+    },
+    /// CONNACK with another code.
+    Refused {
+        /// The return code.
+        code: u8,
+    },
+    /// An application message. For QoS 1 the caller sends [`Engine::acknowledge`] after delivery.
+    Message(Publish),
+    /// PUBACK of a message that was in flight.
+    Published(u16),
+    /// SUBACK of a SUBSCRIBE that was under way.
+    Subscribed {
+        /// Its packet id.
+        pkid: u16,
+        /// False when the server refused.
+        granted: bool,
+    },
+    /// UNSUBACK of an UNSUBSCRIBE that was under way.
+    Unsubscribed(u16),
+    /// A packet over the read limit was drained. A packet id wants [`Engine::acknowledge`].
+    TooLarge {
+        /// Whole size in bytes.
+        size: usize,
+        /// Packet id of a QoS 1 message.
+        qos1_pkid: Option<u16>,
+    },
+}
+
+/// What is due by the clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Timer {
+    /// Bytes to write: a ping or the repeat of a QoS 1 message.
+    Send(Bytes),
+    /// The server stopped answering.
+    Lost,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    Connecting { skipped: u8 },
+    Connected,
+}
+
+/// One client session. Times are milliseconds of a monotonic clock.
+pub struct Engine {
+    limits: Limits,
+    state: State,
+    reader: FrameReader,
+    inflight: Inflight,
+    /// Packet ids of SUBSCRIBE and UNSUBSCRIBE under way.
+    pending: HashSet<u16>,
+    last_pkid: u16,
+    next_ping_at: u64,
+    pings_unanswered: u8,
+}
+
+impl Engine {
+    /// A session within `limits`.
+    pub fn new(limits: Limits) -> Self {
+        Engine {
+            reader: FrameReader::new(limits.read_max),
+            inflight: Inflight::new(limits.inflight_max),
+            limits,
+            state: State::Idle,
+            pending: HashSet::new(),
+            last_pkid: 0,
+            next_ping_at: 0,
+            pings_unanswered: 0,
+        }
+    }
+
+    /// Whether CONNACK 0 was received and the connection has not been given up since.
+    pub fn is_connected(&self) -> bool {
+        self.state == State::Connected
+    }
+
+    /// Unacknowledged QoS 1 messages.
+    pub fn inflight(&self) -> usize {
+        self.inflight.len()
+    }
+
+    /// The keep-alive a CONNECT announces, seconds: twice the ping period, at most 1200.
+    pub fn announced_keep_alive(&self) -> u16 {
+        let seconds = (2 * (self.limits.keepalive_ms / 1000)).min(KEEP_ALIVE_MAX_S);
+        u16::try_from(seconds).unwrap_or(u16::MAX)
+    }
+
+    /// Starts a connection: the CONNECT packet to write. It holds the password; wipe it.
+    pub fn connect(&mut self, login: &Login) -> Result<Zeroizing<Vec<u8>>, i32> {
+        self.disconnected();
+        let mut codec_login = CodecLogin::new(login.username.clone(), login.password.as_str());
+        let mut connect = Connect::new(login.client_id.clone());
+        connect.keep_alive = self.announced_keep_alive();
+        connect.clean_session = login.clean_session;
+        connect.login = Some(codec_login.clone());
+        codec_login.password.zeroize();
+        let fits = [&login.client_id, &login.username, &*login.password]
+            .iter()
+            .all(|field| field.len() <= usize::from(u16::MAX));
+        let mut bytes = BytesMut::new();
+        let written = fits && connect.write(&mut bytes).is_ok();
+        if let Some(login) = &mut connect.login {
+            login.password.zeroize();
+        }
+        let packet = Zeroizing::new(bytes.to_vec());
+        bytes.as_mut().zeroize();
+        if !written || packet.len() > self.limits.write_max {
+            return Err(state::STATE_MQTT_SERIALIZE_CONN_ERROR);
+        }
+        self.state = State::Connecting { skipped: 0 };
+        Ok(packet)
+    }
+
+    /// The DISCONNECT packet.
+    pub fn disconnect(&mut self) -> Bytes {
+        let mut bytes = BytesMut::new();
+        // Two constant bytes; writing them cannot fail.
+        let _ = Disconnect.write(&mut bytes);
+        self.disconnected();
+        bytes.freeze()
+    }
+
+    /// The connection is gone. QoS 1 messages and the packet-id counter stay.
+    pub fn disconnected(&mut self) {
+        self.state = State::Idle;
+        self.reader.reset();
+        self.pending.clear();
+        self.pings_unanswered = 0;
+    }
+
+    /// Takes bytes of the server.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.reader.push(bytes);
+    }
+
+    /// How many bytes a transport of exact counts should read next.
+    pub fn wanted(&self) -> usize {
+        self.reader.wanted()
+    }
+
+    /// The next event in the bytes received so far.
+    pub fn next_event(&mut self, now: u64) -> Result<Option<Event>, ProtocolError> {
+        while let Some(packet) = self.reader.next_packet().inspect_err(|_| self.state = State::Idle)? {
+            if self.state == State::Idle {
+                // Bytes behind a refusal.
+                return Ok(None);
+            }
+            if let Some(event) = self.on_packet(packet, now)? {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+
+    fn on_packet(&mut self, packet: Packet, now: u64) -> Result<Option<Event>, ProtocolError> {
+        if let State::Connecting { skipped } = self.state {
+            return match packet {
+                Packet::ConnAck { session_present, code: 0 } => {
+                    self.state = State::Connected;
+                    self.next_ping_at = now + self.limits.keepalive_ms;
+                    self.inflight.all_due(now);
+                    Ok(Some(Event::Connected { session_present }))
+                }
+                Packet::ConnAck { code, .. } => {
+                    self.state = State::Idle;
+                    Ok(Some(Event::Refused { code }))
+                }
+                _ if skipped >= SKIPPED_BEFORE_CONNACK => {
+                    self.state = State::Idle;
+                    Err(ProtocolError("no CONNACK among the first packets"))
+                }
+                _ => {
+                    self.state = State::Connecting { skipped: skipped + 1 };
+                    Ok(None)
+                }
+            };
+        }
+        self.pings_unanswered = 0;
+        Ok(match packet {
+            Packet::Publish(publish) => Some(Event::Message(publish)),
+            Packet::PubAck(pkid) => self.inflight.remove(pkid).then_some(Event::Published(pkid)),
+            Packet::SubAck { pkid, granted } => self
+                .pending
+                .remove(&pkid)
+                .then_some(Event::Subscribed { pkid, granted }),
+            Packet::UnsubAck(pkid) => self.pending.remove(&pkid).then_some(Event::Unsubscribed(pkid)),
+            Packet::TooLarge { size, qos1_pkid } => Some(Event::TooLarge { size, qos1_pkid }),
+            Packet::ConnAck { .. } | Packet::PingResp | Packet::Qos2Ack => None,
+        })
+    }
+
+    /// What is due at `now`. Call until `None`.
+    pub fn next_timer(&mut self, now: u64) -> Option<Timer> {
+        if self.state != State::Connected {
+            return None;
+        }
+        if now >= self.next_ping_at {
+            self.next_ping_at = now + self.limits.keepalive_ms;
+            self.pings_unanswered += 1;
+            if self.pings_unanswered > PINGS_UNANSWERED_MAX {
+                self.disconnected();
+                return Some(Timer::Lost);
+            }
+            let mut bytes = BytesMut::new();
+            // Two constant bytes; writing them cannot fail.
+            let _ = PingReq.write(&mut bytes);
+            return Some(Timer::Send(bytes.freeze()));
+        }
+        self.inflight.next_due(now, self.repeat_ms()).map(Timer::Send)
+    }
+
+    /// When [`Engine::next_timer`] has something to say next.
+    pub fn next_timer_at(&self) -> Option<u64> {
+        (self.state == State::Connected)
+            .then(|| self.inflight.next_due_at().map_or(self.next_ping_at, |due| due.min(self.next_ping_at)))
+    }
+
+    /// The next free packet id: one counter for all packet kinds, 1 to 65535, ids in flight
+    /// skipped.
+    pub fn take_pkid(&mut self) -> u16 {
+        loop {
+            self.last_pkid = self.last_pkid.checked_add(1).unwrap_or(1);
+            // At most `inflight_max` plus the SUBSCRIBEs under way are taken, far below 65535.
+            let pkid = self.last_pkid;
+            if !self.inflight.contains(pkid) && !self.pending.contains(&pkid) {
+                return pkid;
+            }
+        }
+    }
+
+    /// Encodes a PUBLISH and, for QoS 1, notes it as in flight. Returns the packet id (0 for
+    /// QoS 0) and the bytes to write; if they cannot be written, call [`Engine::unsent`].
+    ///
+    /// Errors: `STATE_MQTT_SERIALIZE_PUB_ERROR` (over the write limit),
+    /// `STATE_MQTT_QOS1_REPUB_EXCEED_MAX` (too many in flight).
+    pub fn publish(&mut self, now: u64, message: &Message<'_>) -> Result<(u16, Bytes), i32> {
+        let pkid = if message.qos1 { self.take_pkid() } else { 0 };
+        let qos = if message.qos1 { QoS::AtLeastOnce } else { QoS::AtMostOnce };
+        let mut publish = Publish::from_bytes(message.topic, qos, Bytes::copy_from_slice(message.payload));
+        publish.retain = message.retain;
+        publish.pkid = pkid;
+        if publish.size() > self.limits.write_max {
+            return Err(state::STATE_MQTT_SERIALIZE_PUB_ERROR);
+        }
+        if message.qos1 && message.counted && !self.inflight.has_room() {
+            return Err(state::STATE_MQTT_QOS1_REPUB_EXCEED_MAX);
+        }
+        let mut bytes = BytesMut::with_capacity(publish.size());
+        publish
+            .write(&mut bytes)
+            .map_err(|_| state::STATE_MQTT_SERIALIZE_PUB_ERROR)?;
+        if message.qos1 {
+            self.inflight.add(pkid, &bytes, now + self.repeat_ms(), message.counted);
+        }
+        Ok((pkid, bytes.freeze()))
+    }
+
+    /// A packet with this id was not written: nobody will acknowledge it.
+    pub fn unsent(&mut self, pkid: u16) {
+        self.inflight.remove(pkid);
+        self.pending.remove(&pkid);
+    }
+
+    /// Encodes a SUBSCRIBE for one filter. `qos` is 0, 1 or 2 as the caller wants it on the wire.
+    ///
+    /// Error: `STATE_MQTT_SERIALIZE_SUB_ERROR`.
+    pub fn subscribe(&mut self, pkid: u16, filter: &str, qos: u8) -> Result<Bytes, i32> {
+        let qos = match qos {
+            0 => QoS::AtMostOnce,
+            1 => QoS::AtLeastOnce,
+            _ => QoS::ExactlyOnce,
+        };
+        let mut packet = Subscribe::new(filter, qos);
+        packet.pkid = pkid;
+        let mut bytes = BytesMut::new();
+        if packet.size() > self.limits.write_max || packet.write(&mut bytes).is_err() {
+            return Err(state::STATE_MQTT_SERIALIZE_SUB_ERROR);
+        }
+        self.pending.insert(pkid);
+        Ok(bytes.freeze())
+    }
+
+    /// Encodes an UNSUBSCRIBE for one filter. Error: `STATE_MQTT_SERIALIZE_UNSUB_ERROR`.
+    pub fn unsubscribe(&mut self, pkid: u16, filter: &str) -> Result<Bytes, i32> {
+        let mut packet = Unsubscribe::new(filter);
+        packet.pkid = pkid;
+        let mut bytes = BytesMut::new();
+        if packet.size() > self.limits.write_max || packet.write(&mut bytes).is_err() {
+            return Err(state::STATE_MQTT_SERIALIZE_UNSUB_ERROR);
+        }
+        self.pending.insert(pkid);
+        Ok(bytes.freeze())
+    }
+
+    /// The PUBACK for a delivered QoS 1 message.
+    pub fn acknowledge(&self, pkid: u16) -> Bytes {
+        let mut bytes = BytesMut::new();
+        // Four bytes with a non-zero id; writing them cannot fail.
+        let _ = PubAck::new(pkid).write(&mut bytes);
+        bytes.freeze()
+    }
+
+    fn repeat_ms(&self) -> u64 {
+        2 * self.limits.request_timeout_ms
+    }
+}
+
+/// An application message to send.
+pub struct Message<'a> {
+    /// Topic name, already checked.
+    pub topic: &'a str,
+    /// Payload.
+    pub payload: &'a [u8],
+    /// QoS 1 instead of 0.
+    pub qos1: bool,
+    /// RETAIN flag.
+    pub retain: bool,
+    /// False for reports of the library's own, which take no place of the application.
+    pub counted: bool,
+}
