@@ -100,8 +100,8 @@ pub enum Event {
 /// What is due by the clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Timer {
-    /// Bytes to write: a ping or the repeat of a QoS 1 message.
-    Send(Bytes),
+    /// A ping or the repeat of a QoS 1 message was added to the output.
+    Send,
     /// The server stopped answering.
     Lost,
 }
@@ -119,6 +119,7 @@ pub struct Engine {
     state: State,
     reader: FrameReader,
     inflight: Inflight,
+    output: BytesMut,
     /// Packet ids of SUBSCRIBE and UNSUBSCRIBE under way.
     pending: HashSet<u16>,
     last_pkid: u16,
@@ -133,6 +134,7 @@ impl Engine {
             reader: FrameReader::new(limits.read_max),
             inflight: Inflight::new(limits.inflight_max),
             limits,
+            output: BytesMut::new(),
             state: State::Idle,
             pending: HashSet::new(),
             last_pkid: 0,
@@ -183,19 +185,39 @@ impl Engine {
         Ok(packet)
     }
 
-    /// The DISCONNECT packet.
-    pub fn disconnect(&mut self) -> Bytes {
-        let mut bytes = BytesMut::new();
+    /// Bytes to write, in order, since the last take. Put back what could not be written with
+    /// [`Engine::put_back`].
+    pub fn take_output(&mut self) -> BytesMut {
+        std::mem::take(&mut self.output)
+    }
+
+    /// Returns unwritten bytes to the front of the output. Do so before anything else is taken,
+    /// and only while the connection they belong to lasts.
+    pub fn put_back(&mut self, mut unwritten: BytesMut) {
+        if self.output.is_empty() {
+            self.output = unwritten;
+        } else if !unwritten.is_empty() {
+            unwritten.extend_from_slice(&self.output);
+            self.output = unwritten;
+        }
+    }
+
+    /// Whether bytes wait to be written.
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// Adds a DISCONNECT packet to the output.
+    pub fn disconnect(&mut self) {
         // Two constant bytes; writing them cannot fail.
-        let _ = Disconnect.write(&mut bytes);
-        self.disconnected();
-        bytes.freeze()
+        let _ = Disconnect.write(&mut self.output);
     }
 
     /// The connection is gone. QoS 1 messages and the packet-id counter stay.
     pub fn disconnected(&mut self) {
         self.state = State::Idle;
         self.reader.reset();
+        self.output.clear();
         self.pending.clear();
         self.pings_unanswered = 0;
     }
@@ -273,12 +295,14 @@ impl Engine {
                 self.disconnected();
                 return Some(Timer::Lost);
             }
-            let mut bytes = BytesMut::new();
             // Two constant bytes; writing them cannot fail.
-            let _ = PingReq.write(&mut bytes);
-            return Some(Timer::Send(bytes.freeze()));
+            let _ = PingReq.write(&mut self.output);
+            return Some(Timer::Send);
         }
-        self.inflight.next_due(now, self.repeat_ms()).map(Timer::Send)
+        let period = self.repeat_ms();
+        let repeat = self.inflight.next_due(now, period)?;
+        self.output.extend_from_slice(repeat);
+        Some(Timer::Send)
     }
 
     /// When [`Engine::next_timer`] has something to say next.
@@ -300,12 +324,12 @@ impl Engine {
         }
     }
 
-    /// Encodes a PUBLISH and, for QoS 1, notes it as in flight. Returns the packet id (0 for
-    /// QoS 0) and the bytes to write; if they cannot be written, call [`Engine::unsent`].
+    /// Adds a PUBLISH to the output and, for QoS 1, notes it as in flight. Returns the packet id
+    /// (0 for QoS 0); if the output cannot be written, call [`Engine::unsent`] with it.
     ///
     /// Errors: `STATE_MQTT_SERIALIZE_PUB_ERROR` (over the write limit),
     /// `STATE_MQTT_QOS1_REPUB_EXCEED_MAX` (too many in flight).
-    pub fn publish(&mut self, now: u64, message: &Message<'_>) -> Result<(u16, Bytes), i32> {
+    pub fn publish(&mut self, now: u64, message: &Message<'_>) -> Result<u16, i32> {
         let pkid = if message.qos1 { self.take_pkid() } else { 0 };
         let qos = if message.qos1 { QoS::AtLeastOnce } else { QoS::AtMostOnce };
         let mut publish = Publish::from_bytes(message.topic, qos, Bytes::copy_from_slice(message.payload));
@@ -317,14 +341,13 @@ impl Engine {
         if message.qos1 && message.counted && !self.inflight.has_room() {
             return Err(state::STATE_MQTT_QOS1_REPUB_EXCEED_MAX);
         }
-        let mut bytes = BytesMut::with_capacity(publish.size());
-        publish
-            .write(&mut bytes)
-            .map_err(|_| state::STATE_MQTT_SERIALIZE_PUB_ERROR)?;
+        let start = self.output.len();
+        self.write(|out| publish.write(out), state::STATE_MQTT_SERIALIZE_PUB_ERROR)?;
         if message.qos1 {
-            self.inflight.add(pkid, &bytes, now + self.repeat_ms(), message.counted);
+            let due_at = now + self.repeat_ms();
+            self.inflight.add(pkid, &self.output[start..], due_at, message.counted);
         }
-        Ok((pkid, bytes.freeze()))
+        Ok(pkid)
     }
 
     /// A packet with this id was not written: nobody will acknowledge it.
@@ -333,10 +356,10 @@ impl Engine {
         self.pending.remove(&pkid);
     }
 
-    /// Encodes a SUBSCRIBE for one filter. `qos` is 0, 1 or 2 as the caller wants it on the wire.
+    /// Adds a SUBSCRIBE for one filter to the output. `qos` is 0, 1 or 2 as the caller wants it on the wire.
     ///
     /// Error: `STATE_MQTT_SERIALIZE_SUB_ERROR`.
-    pub fn subscribe(&mut self, pkid: u16, filter: &str, qos: u8) -> Result<Bytes, i32> {
+    pub fn subscribe(&mut self, pkid: u16, filter: &str, qos: u8) -> Result<(), i32> {
         let qos = match qos {
             0 => QoS::AtMostOnce,
             1 => QoS::AtLeastOnce,
@@ -344,32 +367,45 @@ impl Engine {
         };
         let mut packet = Subscribe::new(filter, qos);
         packet.pkid = pkid;
-        let mut bytes = BytesMut::new();
-        if packet.size() > self.limits.write_max || packet.write(&mut bytes).is_err() {
+        if packet.size() > self.limits.write_max {
             return Err(state::STATE_MQTT_SERIALIZE_SUB_ERROR);
         }
+        self.write(|out| packet.write(out), state::STATE_MQTT_SERIALIZE_SUB_ERROR)?;
         self.pending.insert(pkid);
-        Ok(bytes.freeze())
+        Ok(())
     }
 
-    /// Encodes an UNSUBSCRIBE for one filter. Error: `STATE_MQTT_SERIALIZE_UNSUB_ERROR`.
-    pub fn unsubscribe(&mut self, pkid: u16, filter: &str) -> Result<Bytes, i32> {
+    /// Adds an UNSUBSCRIBE for one filter to the output. Error: `STATE_MQTT_SERIALIZE_UNSUB_ERROR`.
+    pub fn unsubscribe(&mut self, pkid: u16, filter: &str) -> Result<(), i32> {
         let mut packet = Unsubscribe::new(filter);
         packet.pkid = pkid;
-        let mut bytes = BytesMut::new();
-        if packet.size() > self.limits.write_max || packet.write(&mut bytes).is_err() {
+        if packet.size() > self.limits.write_max {
             return Err(state::STATE_MQTT_SERIALIZE_UNSUB_ERROR);
         }
+        self.write(|out| packet.write(out), state::STATE_MQTT_SERIALIZE_UNSUB_ERROR)?;
         self.pending.insert(pkid);
-        Ok(bytes.freeze())
+        Ok(())
     }
 
-    /// The PUBACK for a delivered QoS 1 message.
-    pub fn acknowledge(&self, pkid: u16) -> Bytes {
-        let mut bytes = BytesMut::new();
-        // Four bytes with a non-zero id; writing them cannot fail.
-        let _ = PubAck::new(pkid).write(&mut bytes);
-        bytes.freeze()
+    /// Adds the PUBACK for a delivered QoS 1 message to the output.
+    pub fn acknowledge(&mut self, pkid: u16) {
+        if self.state == State::Connected {
+            // Four bytes with a non-zero id; writing them cannot fail.
+            let _ = PubAck::new(pkid).write(&mut self.output);
+        }
+    }
+
+    /// Writes one packet to the output, whole or not at all.
+    fn write<E>(
+        &mut self,
+        encode: impl FnOnce(&mut BytesMut) -> Result<usize, E>,
+        error: i32,
+    ) -> Result<(), i32> {
+        let start = self.output.len();
+        encode(&mut self.output).map(|_| ()).map_err(|_| {
+            self.output.truncate(start);
+            error
+        })
     }
 
     fn repeat_ms(&self) -> u64 {

@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
 use zeroize::Zeroize;
 
 /// The DUP bit of a PUBLISH's first byte.
@@ -13,7 +12,7 @@ const DUP: u8 = 0x08;
 
 struct Message {
     pkid: u16,
-    packet: BytesMut,
+    packet: Vec<u8>,
     /// When to send it again, milliseconds.
     due_at: u64,
     /// Whether it takes one of the application's places.
@@ -22,7 +21,7 @@ struct Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        self.packet.as_mut().zeroize();
+        self.packet.zeroize();
     }
 }
 
@@ -69,7 +68,7 @@ impl Inflight {
         self.counted += usize::from(counted);
         self.messages.push_back(Message {
             pkid,
-            packet: BytesMut::from(packet),
+            packet: packet.to_vec(),
             due_at,
             counted,
         });
@@ -88,7 +87,7 @@ impl Inflight {
     }
 
     /// The next message due for a repeat at `now`, DUP set; it becomes due again after `period`.
-    pub fn next_due(&mut self, now: u64, period: u64) -> Option<Bytes> {
+    pub fn next_due(&mut self, now: u64, period: u64) -> Option<&[u8]> {
         let message = self
             .messages
             .iter_mut()
@@ -97,7 +96,7 @@ impl Inflight {
         if let Some(first) = message.packet.first_mut() {
             *first |= DUP;
         }
-        Some(Bytes::copy_from_slice(&message.packet))
+        Some(&message.packet)
     }
 
     /// Makes every message due at `now`: the session was resumed after a reconnect.
