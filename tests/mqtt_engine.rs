@@ -54,6 +54,20 @@ fn connect_packet_byte_by_byte() {
 }
 
 #[test]
+fn an_empty_password_is_sent_as_an_empty_field() {
+    let mut login = login(false);
+    login.password = Zeroizing::new(String::new());
+    let packet = engine().connect(&login).expect("fits");
+    assert_eq!(packet[1], 36);
+    assert_eq!(packet[9], 0xc0);
+    assert_eq!(packet[packet.len() - 7..], [0, 3, b'b', b'&', b'a', 0, 0]);
+    login.client_id = "c".repeat(150);
+    let packet = engine().connect(&login).expect("fits");
+    assert_eq!(packet[..3], [0x10, 0xa9, 1], "remaining length 169 takes two bytes");
+    assert_eq!(packet.len(), 3 + 169);
+}
+
+#[test]
 fn announced_keep_alive_is_twice_the_period_within_the_platform_limit() {
     for (period_ms, want) in [(30_000, 60), (60_999, 120), (600_000, 1200), (1_200_000, 1200)] {
         let engine = Engine::new(Limits {

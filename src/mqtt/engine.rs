@@ -19,9 +19,9 @@ use std::collections::HashSet;
 use bytes::{Bytes, BytesMut};
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::{
-    Connect, Disconnect, Login as CodecLogin, PingReq, PubAck, Publish, Subscribe, Unsubscribe,
+    Connect, Disconnect, PingReq, PubAck, Publish, Subscribe, Unsubscribe,
 };
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::frame::{FrameReader, Packet, ProtocolError};
 use super::inflight::Inflight;
@@ -159,26 +159,50 @@ impl Engine {
         u16::try_from(seconds).unwrap_or(u16::MAX)
     }
 
-    /// Starts a connection: the CONNECT packet to write. It holds the password; wipe it.
+    /// Starts a connection: the CONNECT packet to write, wiped when dropped.
+    ///
+    /// User name and password are always present, empty or not (spec mqtt-session.md §5). The
+    /// codec leaves empty ones out and would copy the password around, so it writes the packet
+    /// without them and they are added here.
+    ///
+    /// Error: `STATE_MQTT_SERIALIZE_CONN_ERROR` (over the write limit).
     pub fn connect(&mut self, login: &Login) -> Result<Zeroizing<Vec<u8>>, i32> {
+        /// Offset of the connect flags behind the fixed header: protocol name and level.
+        const FLAGS_AT: usize = 7;
+        const USERNAME_AND_PASSWORD: u8 = 0xc0;
         self.disconnected();
-        let mut codec_login = CodecLogin::new(login.username.clone(), login.password.as_str());
         let mut connect = Connect::new(login.client_id.clone());
         connect.keep_alive = self.announced_keep_alive();
         connect.clean_session = login.clean_session;
-        connect.login = Some(codec_login.clone());
-        codec_login.password.zeroize();
-        let fits = [&login.client_id, &login.username, &*login.password]
-            .iter()
-            .all(|field| field.len() <= usize::from(u16::MAX));
+        let fields = [&login.client_id, &login.username, &*login.password];
         let mut bytes = BytesMut::new();
-        let written = fits && connect.write(&mut bytes).is_ok();
-        if let Some(login) = &mut connect.login {
-            login.password.zeroize();
+        if fields.iter().any(|f| f.len() > usize::from(u16::MAX)) || connect.write(&mut bytes).is_err() {
+            return Err(state::STATE_MQTT_SERIALIZE_CONN_ERROR);
         }
-        let packet = Zeroizing::new(bytes.to_vec());
-        bytes.as_mut().zeroize();
-        if !written || packet.len() > self.limits.write_max {
+        let body_at = 2 + bytes[1..].iter().take_while(|b| **b & 0x80 != 0).count();
+        let login_fields = [login.username.as_bytes(), login.password.as_bytes()];
+        let login_len: usize = login_fields.iter().map(|f| 2 + f.len()).sum();
+        let mut remaining = bytes.len() - body_at + login_len;
+        // Sized in advance, so that no copy of the password is left behind by growing.
+        let mut packet = Zeroizing::new(Vec::with_capacity(5 + remaining));
+        packet.push(bytes[0]);
+        loop {
+            let digit = (remaining & 0x7f) as u8;
+            remaining >>= 7;
+            packet.push(if remaining > 0 { digit | 0x80 } else { digit });
+            if remaining == 0 {
+                break;
+            }
+        }
+        let flags_at = packet.len() + FLAGS_AT;
+        packet.extend_from_slice(&bytes[body_at..]);
+        packet[flags_at] |= USERNAME_AND_PASSWORD;
+        for field in login_fields {
+            // Checked above to fit 16 bits.
+            packet.extend_from_slice(&(field.len() as u16).to_be_bytes());
+            packet.extend_from_slice(field);
+        }
+        if packet.len() > self.limits.write_max {
             return Err(state::STATE_MQTT_SERIALIZE_CONN_ERROR);
         }
         self.state = State::Connecting { skipped: 0 };

@@ -1,0 +1,453 @@
+//! One MQTT session of a device, and the calls on it.
+//!
+//! Locks, in the order they may be taken; none is held while a handler of the application runs
+//! or while the network is waited for:
+//!
+//! * `reading` (token): one thread reads, dispatches and reconnects at a time;
+//! * `writing` (token): one thread writes at a time, bounded by its deadline;
+//! * `core` (mutex): engine, subscriptions, phase; CPU work only.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::backoff::Backoff;
+use super::config::{Callback, Config, Host, in_callback};
+use super::dispatch::Scratch;
+use super::subscriptions::Subscriptions;
+use super::turn::Turn;
+use crate::hal::seam;
+use crate::mqtt::{Engine, engine, topic};
+use crate::state;
+use crate::transport::{Link, LinkError};
+
+/// Longest wait of one synchronous subscription, milliseconds (spec mqtt-session.md §10).
+const SUBSCRIBE_SYNC_MAX_MS: u64 = 10_000;
+/// Share of it after which the state is looked at again, milliseconds.
+const SUBSCRIBE_SYNC_SLICE_MS: u64 = 100;
+/// Yield with time-out 0 still reads for this long, milliseconds.
+const YIELD_MIN_MS: u64 = 10;
+/// Longest uninterrupted wait for the network or for a reconnect, milliseconds: bounds how long
+/// a client that is destroyed by another thread goes on waiting.
+pub(super) const WAIT_SLICE_MS: u64 = 200;
+/// How long Destroy tries to get its DISCONNECT packet out, milliseconds.
+const DISCONNECT_WRITE_MS: u64 = 1_000;
+
+/// Where the session stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Not connected, and no reconnect is under way (before the first connect).
+    Offline,
+    /// Connected.
+    Online,
+    /// Connection lost; the application has not been told yet.
+    Lost(String),
+    /// Waiting for the next connect attempt at this time.
+    Waiting(u64),
+}
+
+/// What the calls share, under one lock.
+pub(super) struct Core {
+    pub(super) engine: Engine,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) phase: Phase,
+    pub(super) link: Option<Arc<dyn Link>>,
+    /// Counts connections, so that a writer notices that its bytes went down with an old one.
+    pub(super) epoch: u64,
+    /// Since when output waits because the peer does not take it.
+    pub(super) stuck_since: Option<u64>,
+    /// SUBSCRIBEs under way by packet id: the handler to drop should the server refuse.
+    pub(super) subscribing: HashMap<u16, (String, Callback)>,
+    /// Synchronous subscriptions by packet id: the answer once it has come.
+    pub(super) answers: HashMap<u16, Option<bool>>,
+    /// The version report has not been sent yet, for want of names.
+    pub(super) report_due: bool,
+    pub(super) backoff: Backoff,
+}
+
+impl Core {
+    /// Gives the connection up. QoS 1 messages stay for the next one.
+    pub(super) fn lose(&mut self, reason: String) {
+        if self.phase == Phase::Online {
+            self.phase = Phase::Lost(reason);
+        }
+        self.engine.disconnected();
+        self.link = None;
+        self.stuck_since = None;
+        self.subscribing.clear();
+        for answer in self.answers.values_mut() {
+            answer.get_or_insert(false);
+        }
+    }
+
+    fn check_online(&self) -> Result<(), i32> {
+        if self.phase == Phase::Online {
+            Ok(())
+        } else {
+            Err(state::STATE_MQTT_IN_OFFLINE_STATUS)
+        }
+    }
+}
+
+/// An application message to publish. `qos` is checked here, as the SDK passes any number.
+pub struct OutMessage<'a> {
+    /// Topic name.
+    pub topic: &'a [u8],
+    /// Payload; `None` for one that is longer than any packet this client sends.
+    pub payload: Option<&'a [u8]>,
+    /// 0 or 1; everything else is refused.
+    pub qos: i32,
+    /// RETAIN flag.
+    pub retain: bool,
+}
+
+/// One MQTT session. All methods may be called from any thread and from inside a handler.
+pub struct Client {
+    pub(super) config: Config,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) core: Mutex<Core>,
+    pub(super) reading: Turn,
+    writing: Turn,
+    closed: AtomicBool,
+    /// The first connect is over; from now on losses are repaired.
+    constructed: AtomicBool,
+}
+
+impl Client {
+    /// A client that is not connected yet.
+    pub fn new(config: Config, host: Arc<dyn Host>) -> Self {
+        let core = Core {
+            engine: Engine::new(config.limits.clone()),
+            subscriptions: Subscriptions::default(),
+            phase: Phase::Offline,
+            link: None,
+            epoch: 0,
+            stuck_since: None,
+            subscribing: HashMap::new(),
+            answers: HashMap::new(),
+            report_due: true,
+            backoff: Backoff::new(),
+        };
+        Client {
+            config,
+            host,
+            core: Mutex::new(core),
+            reading: Turn::default(),
+            writing: Turn::default(),
+            closed: AtomicBool::new(false),
+            constructed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn core(&self) -> MutexGuard<'_, Core> {
+        // A panic inside the lock is caught at the C boundary. What it leaves behind is still a
+        // session whose next protocol error closes it, which beats refusing every later call.
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_constructed(&self) -> bool {
+        self.constructed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn mark_constructed(&self) {
+        self.constructed.store(true, Ordering::Release);
+    }
+
+    /// Whether the session is connected.
+    pub fn is_online(&self) -> bool {
+        self.core().phase == Phase::Online
+    }
+
+    /// Unacknowledged QoS 1 messages.
+    pub fn inflight(&self) -> usize {
+        self.core().engine.inflight()
+    }
+
+    /// Reads, dispatches, keeps alive and reconnects for `timeout_ms`. Lasts the whole time,
+    /// connected or not, and beyond it only for one connect attempt under way.
+    pub fn yield_for(&self, timeout_ms: u64) {
+        if in_callback() {
+            log::warn!("Yield inside a handler does nothing");
+            return;
+        }
+        let end = seam::uptime_ms() + timeout_ms.max(YIELD_MIN_MS);
+        let mut scratch = Scratch::default();
+        loop {
+            match self.reading.take(end, || self.is_closed()) {
+                Some(_token) => self.pass(end, &mut scratch),
+                None if self.is_closed() => return,
+                None => {}
+            }
+            if self.is_closed() || seam::uptime_ms() >= end {
+                return;
+            }
+        }
+    }
+
+    /// Publishes. Returns the packet id, 0 for QoS 0.
+    ///
+    /// Blocks up to the request time-out when the peer does not take the bytes; the connection
+    /// then counts as lost. Errors: those of [`topic::check_name`],
+    /// `STATE_MQTT_IN_OFFLINE_STATUS`, `STATE_MQTT_PUB_QOS_INVALID`,
+    /// `STATE_MQTT_SERIALIZE_PUB_ERROR`, `STATE_MQTT_QOS1_REPUB_EXCEED_MAX`,
+    /// `STATE_SYS_DEPEND_NWK_CLOSE`.
+    pub fn publish(&self, message: &OutMessage<'_>) -> Result<u16, i32> {
+        topic::check_name(message.topic)?;
+        self.send(|core| {
+            core.check_online()?;
+            if !matches!(message.qos, 0 | 1) {
+                if message.qos == 2 {
+                    // Uses up an id, which callers see in the ids that follow.
+                    core.engine.take_pkid();
+                }
+                return Err(state::STATE_MQTT_PUB_QOS_INVALID);
+            }
+            let message = engine::Message {
+                topic: utf8(message.topic)?,
+                payload: message.payload.ok_or(state::STATE_MQTT_SERIALIZE_PUB_ERROR)?,
+                qos1: message.qos == 1,
+                retain: message.retain,
+                counted: true,
+            };
+            core.engine.publish(seam::uptime_ms(), &message)
+        })
+    }
+
+    /// Subscribes; the handler is stored before the packet is written, so that no message can
+    /// come too early for it. `qos` 3 stores the handler without a packet. Returns the packet id.
+    ///
+    /// Errors: `STATE_MQTT_IN_OFFLINE_STATUS`, those of [`topic::check_filter`],
+    /// `STATE_MQTT_SERIALIZE_SUB_ERROR`, `STATE_SYS_DEPEND_NWK_CLOSE`.
+    pub fn subscribe(&self, filter: &[u8], qos: u32, callback: Callback) -> Result<u16, i32> {
+        self.subscribe_noting(filter, qos, callback, false)
+    }
+
+    fn subscribe_noting(
+        &self,
+        filter: &[u8],
+        qos: u32,
+        callback: Callback,
+        note_answer: bool,
+    ) -> Result<u16, i32> {
+        let mut added = false;
+        let name = utf8(filter).unwrap_or_default();
+        let sent = self.send(|core| {
+            let pkid = core.engine.take_pkid();
+            core.check_online()?;
+            topic::check_filter(filter)?;
+            if qos == QOS_LOCAL {
+                core.subscriptions.add(name, None, callback);
+                return Ok(pkid);
+            }
+            let wire_qos = u8::try_from(qos).ok().filter(|qos| *qos <= 2).unwrap_or(0);
+            core.engine.subscribe(pkid, name, wire_qos)?;
+            added = core.subscriptions.add(name, Some(wire_qos), callback);
+            core.subscribing.insert(pkid, (name.to_owned(), callback));
+            if note_answer {
+                core.answers.insert(pkid, None);
+            }
+            Ok(pkid)
+        });
+        if sent.is_err() && added {
+            self.core().subscriptions.remove(name, callback);
+        }
+        sent
+    }
+
+    /// Subscribes and waits for the SUBACK, reading meanwhile; a refused or unsent SUBSCRIBE is
+    /// tried again until time is over. Inside a handler, and for QoS 3, as [`Client::subscribe`].
+    ///
+    /// Errors that waiting cannot cure are returned at once; otherwise
+    /// `STATE_MQTT_SYNC_SUB_TIMEOUT` after at most 10 s.
+    pub fn subscribe_sync(
+        &self,
+        filter: &[u8],
+        qos: u32,
+        callback: Callback,
+        timeout_ms: u64,
+    ) -> Result<u16, i32> {
+        if in_callback() || qos == QOS_LOCAL {
+            return self.subscribe(filter, qos, callback);
+        }
+        topic::check_filter(filter)?;
+        let end = seam::uptime_ms() + timeout_ms.min(SUBSCRIBE_SYNC_MAX_MS);
+        let mut scratch = Scratch::default();
+        let mut waiting: Option<u16> = None;
+        let result = loop {
+            let pkid = match waiting {
+                Some(pkid) => Some(pkid),
+                None => match self.subscribe_noting(filter, qos, callback, true) {
+                    Ok(pkid) => Some(pkid),
+                    Err(state::STATE_MQTT_IN_OFFLINE_STATUS | state::STATE_SYS_DEPEND_NWK_CLOSE) => None,
+                    Err(code) => return Err(code),
+                },
+            };
+            waiting = pkid;
+            let slice_end = (seam::uptime_ms() + SUBSCRIBE_SYNC_SLICE_MS).min(end);
+            let answered =
+                || self.is_closed() || pkid.is_some_and(|pkid| self.answer(pkid).is_some());
+            if let Some(_token) = self.reading.take(slice_end, answered) {
+                self.pass(slice_end, &mut scratch);
+            }
+            if self.is_closed() {
+                break Err(state::STATE_USER_INPUT_INVALID);
+            }
+            match pkid.and_then(|pkid| self.answer(pkid)) {
+                Some(true) => break Ok(pkid.unwrap_or_default()),
+                Some(false) => self.forget_answer(waiting.take()),
+                None => {}
+            }
+            if seam::uptime_ms() >= end {
+                break Err(state::STATE_MQTT_SYNC_SUB_TIMEOUT);
+            }
+        };
+        self.forget_answer(waiting);
+        result
+    }
+
+    fn answer(&self, pkid: u16) -> Option<bool> {
+        self.core().answers.get(&pkid).copied().flatten()
+    }
+
+    fn forget_answer(&self, pkid: Option<u16>) {
+        if let Some(pkid) = pkid {
+            self.core().answers.remove(&pkid);
+        }
+    }
+
+    /// Unsubscribes: all handlers with exactly this filter are removed. Returns the packet id.
+    ///
+    /// Errors: those of [`topic::check_filter`], `STATE_MQTT_IN_OFFLINE_STATUS`,
+    /// `STATE_MQTT_SERIALIZE_UNSUB_ERROR`, `STATE_SYS_DEPEND_NWK_CLOSE`.
+    pub fn unsubscribe(&self, filter: &[u8]) -> Result<u16, i32> {
+        topic::check_filter(filter)?;
+        let name = utf8(filter)?;
+        self.send(|core| {
+            core.check_online()?;
+            let pkid = core.engine.take_pkid();
+            core.engine.unsubscribe(pkid, name)?;
+            core.subscriptions.remove_filter(name);
+            Ok(pkid)
+        })
+    }
+
+    /// Ends the session: DISCONNECT, close, no more handlers. Other threads' calls return. Waits
+    /// until a handler that runs in another thread has returned, at most the request time-out.
+    pub fn close(&self) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let online = {
+            let mut core = self.core();
+            let online = core.phase == Phase::Online;
+            if online {
+                core.engine.disconnect();
+            }
+            core.subscriptions.clear();
+            online
+        };
+        let now = seam::uptime_ms();
+        if online && self.flush(now + DISCONNECT_WRITE_MS).is_err() {
+            log::debug!("DISCONNECT could not be sent");
+        }
+        {
+            let mut core = self.core();
+            core.lose("destroyed".to_owned());
+            core.phase = Phase::Offline;
+        }
+        self.reading.notify();
+        self.writing.notify();
+        // In a handler of this client this thread holds the token itself; the pass that called
+        // it ends as soon as the handler returns.
+        let wait_until = seam::uptime_ms() + self.config.limits.request_timeout_ms;
+        let _others_done = self.reading.take(wait_until, || false);
+    }
+
+    /// Queues bytes by `encode` and writes them out. A packet id that `encode` returns is
+    /// forgotten again if they could not be written.
+    pub(super) fn send(&self, encode: impl FnOnce(&mut Core) -> Result<u16, i32>) -> Result<u16, i32> {
+        let (pkid, epoch) = {
+            let mut core = self.core();
+            if self.is_closed() {
+                return Err(state::STATE_USER_INPUT_INVALID);
+            }
+            (encode(&mut core)?, core.epoch)
+        };
+        let deadline = seam::uptime_ms() + self.config.limits.request_timeout_ms;
+        let mut written = self.flush(deadline);
+        if written == Ok(false) {
+            self.core().lose("the server takes no data".to_owned());
+            written = Err(LinkError::Closed);
+        }
+        let mut core = self.core();
+        if written.is_ok() && core.epoch == epoch && core.phase == Phase::Online {
+            return Ok(pkid);
+        }
+        core.engine.unsent(pkid);
+        core.subscribing.remove(&pkid);
+        core.answers.remove(&pkid);
+        Err(state::STATE_SYS_DEPEND_NWK_CLOSE)
+    }
+
+    /// Writes the queued output until `deadline`. `Ok(false)`: some is left. An error means that
+    /// the connection is lost and has been given up.
+    pub(super) fn flush(&self, deadline: u64) -> Result<bool, LinkError> {
+        loop {
+            if !self.core().engine.has_output() {
+                return Ok(true);
+            }
+            let Some(_token) = self.writing.take(deadline, || false) else {
+                return Ok(false);
+            };
+            let (mut bytes, link, epoch) = {
+                let mut core = self.core();
+                let Some(link) = core.link.clone() else {
+                    return Err(LinkError::Closed);
+                };
+                (core.engine.take_output(), link, core.epoch)
+            };
+            let mut failed = None;
+            while !bytes.is_empty() {
+                let now = seam::uptime_ms();
+                let left = u32::try_from(deadline.saturating_sub(now)).unwrap_or(u32::MAX);
+                match link.write(&bytes, left.max(1)) {
+                    Ok(written) => drop(bytes.split_to(written.min(bytes.len()))),
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                }
+                if seam::uptime_ms() >= deadline {
+                    break;
+                }
+            }
+            let mut core = self.core();
+            if let Some(error) = failed {
+                if core.epoch == epoch {
+                    core.lose(error.to_string());
+                }
+                return Err(error);
+            }
+            if core.epoch != epoch || core.link.is_none() {
+                return Err(LinkError::Closed);
+            }
+            if bytes.is_empty() {
+                core.stuck_since = None;
+            } else {
+                core.engine.put_back(bytes);
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// `IOTX_MQTT_QOS3_SUB_LOCAL`: a handler without a subscription at the server.
+const QOS_LOCAL: u32 = 3;
+
+fn utf8(text: &[u8]) -> Result<&str, i32> {
+    std::str::from_utf8(text).map_err(|_| state::STATE_MQTT_UNEXP_TOPIC_FORMAT)
+}

@@ -1,0 +1,296 @@
+//! One pass of reading: timers, bytes in, and what each received packet sets off.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use rumqttc::mqttbytes::v4::Publish;
+
+use super::client::{Client, Phase, WAIT_SLICE_MS};
+use super::config::{Callback, CallbackScope, ClientEvent, Delivery};
+use super::subscriptions::Handler;
+use super::{identity, report};
+use crate::hal::seam;
+use crate::mqtt::{Event, Timer, engine};
+use crate::state;
+use crate::transport::LinkError;
+
+/// Bytes read from the network in one call.
+const READ_CHUNK: usize = 16 * 1024;
+
+/// Buffers that a reading thread keeps from pass to pass.
+#[derive(Default)]
+pub(super) struct Scratch {
+    read: Vec<u8>,
+    delivery: Vec<u8>,
+    matched: Vec<Arc<Handler>>,
+}
+
+impl Client {
+    /// Does what is due and reads once, waiting no longer than until `end`. The caller holds the
+    /// reading token.
+    pub(super) fn pass(&self, end: u64, scratch: &mut Scratch) {
+        self.lifecycle();
+        if self.is_closed() {
+            return;
+        }
+        let now = seam::uptime_ms();
+        self.timers(now);
+        self.flush_in_pass(now, end);
+        // Packets that arrived with earlier ones come before the network is asked again.
+        if self.dispatch_buffered(end, scratch) {
+            self.flush_in_pass(seam::uptime_ms(), end);
+            return;
+        }
+        let (link, wanted, timer_at, wait_until) = {
+            let core = self.core();
+            let wait_until = match core.phase {
+                Phase::Waiting(at) => at,
+                _ => u64::MAX,
+            };
+            (core.link.clone(), core.engine.wanted(), core.engine.next_timer_at(), wait_until)
+        };
+        let now = seam::uptime_ms();
+        let until = end.min(timer_at.unwrap_or(u64::MAX)).min(wait_until);
+        let wait = until.saturating_sub(now).min(WAIT_SLICE_MS);
+        // WAIT_SLICE_MS fits, so the conversion cannot cut.
+        let wait = u32::try_from(wait).unwrap_or(0);
+        let Some(link) = link else {
+            seam::sleep_ms(wait.max(1));
+            return;
+        };
+        scratch.read.resize(READ_CHUNK, 0);
+        match link.read(&mut scratch.read, wanted, wait.max(1)) {
+            Ok(0) => {}
+            Ok(count) => {
+                let count = count.min(scratch.read.len());
+                let mut core = self.core();
+                if core.link.as_ref().is_some_and(|current| Arc::ptr_eq(current, &link)) {
+                    core.engine.receive(&scratch.read[..count]);
+                }
+            }
+            Err(error) => self.lost(&link, &error),
+        }
+        self.dispatch_buffered(end, scratch);
+        self.flush_in_pass(seam::uptime_ms(), end);
+    }
+
+    fn lost(&self, link: &Arc<dyn crate::transport::Link>, error: &LinkError) {
+        let mut core = self.core();
+        if core.link.as_ref().is_some_and(|current| Arc::ptr_eq(current, link)) {
+            core.lose(error.to_string());
+        }
+    }
+
+    fn timers(&self, now: u64) {
+        let mut core = self.core();
+        while let Some(timer) = core.engine.next_timer(now) {
+            if timer == Timer::Lost {
+                core.lose("no answer to three pings".to_owned());
+            }
+        }
+    }
+
+    /// Writes acknowledgements, pings and repeats within the time of the pass. What the peer
+    /// does not take stays queued; for longer than the request time-out means a dead peer.
+    fn flush_in_pass(&self, now: u64, end: u64) {
+        let limit = now + self.config.limits.request_timeout_ms;
+        if self.flush(end.max(now + 1).min(limit)) == Ok(false) {
+            let mut core = self.core();
+            let since = *core.stuck_since.get_or_insert(now);
+            if now.saturating_sub(since) >= self.config.limits.request_timeout_ms {
+                core.lose("the server takes no data".to_owned());
+            }
+        }
+    }
+
+    /// Dispatches the packets that have arrived; whether there were any. Stops at `end`.
+    fn dispatch_buffered(&self, end: u64, scratch: &mut Scratch) -> bool {
+        let mut any = false;
+        loop {
+            let event = {
+                let mut core = self.core();
+                match core.engine.next_event(seam::uptime_ms()) {
+                    Ok(Some(event)) => event,
+                    Ok(None) => return any,
+                    Err(error) => {
+                        core.lose(error.to_string());
+                        drop(core);
+                        self.tell(state::STATE_MQTT_PACKET_READ_ERROR, &error.to_string());
+                        return any;
+                    }
+                }
+            };
+            any = true;
+            self.dispatch(event, scratch);
+            if self.is_closed() || seam::uptime_ms() >= end {
+                return any;
+            }
+        }
+    }
+
+    fn dispatch(&self, event: Event, scratch: &mut Scratch) {
+        match event {
+            // Handled where the connection is made; nothing else waits for them.
+            Event::Connected { .. } | Event::Refused { .. } => {}
+            Event::Message(publish) => self.message(&publish, scratch),
+            Event::Published(pkid) => self.to_default(ClientEvent::PublishSuccess(pkid)),
+            Event::Unsubscribed(pkid) => self.to_default(ClientEvent::UnsubscribeSuccess(pkid)),
+            Event::Subscribed { pkid, granted } => {
+                {
+                    let mut core = self.core();
+                    let entry = core.subscribing.remove(&pkid);
+                    if let (false, Some((filter, callback))) = (granted, entry) {
+                        core.subscriptions.remove(&filter, callback);
+                    }
+                    if let Some(answer) = core.answers.get_mut(&pkid) {
+                        *answer = Some(granted);
+                    }
+                }
+                self.reading.notify();
+                self.to_default(if granted {
+                    ClientEvent::SubscribeSuccess(pkid)
+                } else {
+                    ClientEvent::SubscribeNack(pkid)
+                });
+            }
+            Event::TooLarge { size, qos1_pkid } => {
+                let limit = self.config.limits.read_max;
+                let text = format!("packet of {size} bytes is over the read buffer of {limit}");
+                self.tell(state::STATE_MQTT_RX_BUFFER_TOO_SHORT, &text);
+                self.to_default(ClientEvent::BufferOverflow);
+                if let Some(pkid) = qos1_pkid {
+                    self.core().engine.acknowledge(pkid);
+                }
+            }
+        }
+    }
+
+    /// Order for one message: identity, handlers, acknowledgement. A crash in a handler leaves
+    /// the message unacknowledged, so the server sends it again.
+    fn message(&self, publish: &Publish, scratch: &mut Scratch) {
+        if publish.topic == identity::TOPIC {
+            self.identity(&publish.payload);
+        }
+        self.core()
+            .subscriptions
+            .matching(publish.topic.as_bytes(), &mut scratch.matched);
+        let topic_len = publish.topic.len();
+        scratch.delivery.clear();
+        scratch.delivery.extend_from_slice(publish.topic.as_bytes());
+        scratch.delivery.push(0);
+        scratch.delivery.extend_from_slice(&publish.payload);
+        scratch.delivery.push(0);
+        let mut delivered = false;
+        for handler in std::mem::take(&mut scratch.matched) {
+            if self.is_closed() {
+                return;
+            }
+            // An earlier handler of this message may have unsubscribed this one.
+            if handler.is_live() {
+                delivered = true;
+                self.call(handler.callback, message_event(publish, topic_len, &mut scratch.delivery));
+            }
+        }
+        if !delivered && let Some(callback) = self.config.handler {
+            self.call(callback, message_event(publish, topic_len, &mut scratch.delivery));
+        }
+        if publish.qos == rumqttc::mqttbytes::QoS::AtLeastOnce && !self.is_closed() {
+            self.core().engine.acknowledge(publish.pkid);
+        }
+    }
+
+    fn identity(&self, payload: &[u8]) {
+        let mut text = payload.to_vec();
+        text.push(0);
+        // The slice ends in the NUL just added, so one is found.
+        if let Ok(text) = CStr::from_bytes_until_nul(&text) {
+            let _scope = CallbackScope::enter();
+            self.host.identity_received(text);
+        }
+        let received = match identity::parse(payload) {
+            Ok(received) => received,
+            Err(refused) => {
+                self.tell(refused.code, refused.text);
+                return;
+            }
+        };
+        let known = self.host.names();
+        let differs = (&known.product_key, &known.device_name)
+            != (&received.product_key, &received.device_name);
+        self.host.store_names(&received.product_key, &received.device_name);
+        if differs && !(known.product_key.is_empty() || known.device_name.is_empty()) {
+            let text = format!("identity changed to {}.{}", received.product_key, received.device_name);
+            self.tell(state::STATE_SUCCESS, &text);
+        }
+        log::info!(
+            "identity received: product key {}, device name {}",
+            received.product_key,
+            received.device_name
+        );
+        if self.is_constructed() {
+            self.send_version_report();
+        }
+    }
+
+    /// Sends the version report if the names are known and it was not sent yet.
+    pub(super) fn send_version_report(&self) {
+        let names = self.host.names();
+        if names.product_key.is_empty() || names.device_name.is_empty() {
+            return;
+        }
+        if !std::mem::take(&mut self.core().report_due) {
+            return;
+        }
+        let Some(version) = seam::firmware_version() else {
+            return;
+        };
+        let id = self.host.next_report_id();
+        let Some((topic, payload)) = report::version_report(&names, id, &version) else {
+            return;
+        };
+        let sent = self.send(|core| {
+            let message = engine::Message {
+                topic: &topic,
+                payload: payload.as_bytes(),
+                qos1: true,
+                retain: false,
+                counted: false,
+            };
+            core.engine.publish(seam::uptime_ms(), &message)
+        });
+        if let Err(code) = sent {
+            log::warn!("version report not sent: {code}");
+        }
+    }
+
+    /// Reports a state. Its handler is foreign code like any other.
+    pub(super) fn tell(&self, code: i32, text: &str) {
+        let _scope = CallbackScope::enter();
+        self.host.state(code, text);
+    }
+
+    pub(super) fn to_default(&self, event: ClientEvent<'_>) {
+        if let Some(callback) = self.config.handler {
+            self.call(callback, event);
+        }
+    }
+
+    fn call(&self, callback: Callback, event: ClientEvent<'_>) {
+        let _scope = CallbackScope::enter();
+        self.host.deliver(callback, event);
+    }
+}
+
+/// `buffer` is topic, NUL, payload, NUL.
+fn message_event<'a>(publish: &Publish, topic_len: usize, buffer: &'a mut [u8]) -> ClientEvent<'a> {
+    let (topic, payload) = buffer.split_at_mut(topic_len + 1);
+    let payload_len = payload.len() - 1;
+    ClientEvent::Message(Delivery {
+        topic: &mut topic[..topic_len],
+        payload: &mut payload[..payload_len],
+        qos: publish.qos as u8,
+        dup: publish.dup,
+        retain: publish.retain,
+        packet_id: publish.pkid,
+    })
+}

@@ -1,0 +1,562 @@
+//! `mqtt_api.h`: the SDK's one MQTT client of the process.
+//!
+//! A handle is a number, not an address: it is compared with the live client and never
+//! dereferenced, so a stale or foreign handle is an error code. Handle 0 means the live client.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use once_cell::sync::Lazy;
+use std::sync::Mutex;
+
+use super::mqtt_types::{
+    IOTX_MQTT_EVENT_BUFFER_OVERFLOW, IOTX_MQTT_EVENT_DISCONNECT, IOTX_MQTT_EVENT_PUBLISH_RECEIVED,
+    IOTX_MQTT_EVENT_PUBLISH_SUCCESS, IOTX_MQTT_EVENT_RECONNECT, IOTX_MQTT_EVENT_SUBCRIBE_NACK,
+    IOTX_MQTT_EVENT_SUBCRIBE_SUCCESS, IOTX_MQTT_EVENT_UNSUBCRIBE_SUCCESS, IOTX_MQTT_QOS0,
+    IOTX_MQTT_QOS3_SUB_LOCAL, iotx_mqtt_event_handle_func_fpt, iotx_mqtt_event_msg_t,
+    iotx_mqtt_nwk_event_t, iotx_mqtt_nwk_param_t, iotx_mqtt_param_t, iotx_mqtt_qos_t,
+    iotx_mqtt_topic_info_pt, iotx_mqtt_topic_info_t,
+};
+use super::{barrier, cstr, ioctl, mqtt_params, registry};
+use crate::device::{Callback, Client, ClientEvent, Delivery, Host, Names, OutMessage};
+use crate::mqtt::topic;
+use crate::state;
+
+/// The client with the number that C knows it by.
+struct Entry {
+    handle: usize,
+    client: Client,
+    /// Longest packet it sends: a longer payload is refused before its memory is looked at.
+    write_max: usize,
+}
+
+/// The process has one client at a time.
+enum Slot {
+    Empty,
+    /// Its Construct has not returned: handlers may use its handle, handle 0 does not mean it.
+    Constructing(Arc<Entry>),
+    Live(Arc<Entry>),
+}
+
+static SLOT: Lazy<Mutex<Slot>> = Lazy::new(|| Mutex::new(Slot::Empty));
+static LAST_HANDLE: AtomicUsize = AtomicUsize::new(0);
+static LAST_REPORT_ID: AtomicU32 = AtomicU32::new(0);
+
+fn with_slot<T>(access: impl FnOnce(&mut Slot) -> T) -> T {
+    // Each access replaces or reads the slot whole.
+    access(&mut SLOT.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The client a handle means, or `None` for a stale or foreign one.
+fn find(handle: *mut c_void) -> Option<Arc<Entry>> {
+    with_slot(|slot| match slot {
+        Slot::Live(entry) if handle.is_null() || entry.handle == handle as usize => Some(Arc::clone(entry)),
+        Slot::Constructing(entry) if entry.handle == handle as usize => Some(Arc::clone(entry)),
+        _ => None,
+    })
+}
+
+/// The process around the client: C handlers, the ioctl store, state events.
+struct CHost {
+    handle: usize,
+}
+
+impl Host for CHost {
+    fn deliver(&self, callback: Callback, event: ClientEvent<'_>) {
+        let id = |pkid: u16| usize::from(pkid) as *mut c_void;
+        match event {
+            ClientEvent::Disconnected => self.call(callback, IOTX_MQTT_EVENT_DISCONNECT, std::ptr::null_mut()),
+            ClientEvent::Reconnected => self.call(callback, IOTX_MQTT_EVENT_RECONNECT, std::ptr::null_mut()),
+            ClientEvent::SubscribeSuccess(pkid) => {
+                self.call(callback, IOTX_MQTT_EVENT_SUBCRIBE_SUCCESS, id(pkid));
+            }
+            ClientEvent::SubscribeNack(pkid) => self.call(callback, IOTX_MQTT_EVENT_SUBCRIBE_NACK, id(pkid)),
+            ClientEvent::UnsubscribeSuccess(pkid) => {
+                self.call(callback, IOTX_MQTT_EVENT_UNSUBCRIBE_SUCCESS, id(pkid));
+            }
+            ClientEvent::PublishSuccess(pkid) => {
+                self.call(callback, IOTX_MQTT_EVENT_PUBLISH_SUCCESS, id(pkid));
+            }
+            ClientEvent::BufferOverflow => {
+                let text = c"packet larger than the read buffer was dropped";
+                self.call(callback, IOTX_MQTT_EVENT_BUFFER_OVERFLOW, text.as_ptr() as *mut c_void);
+            }
+            ClientEvent::Message(delivery) => {
+                let mut info = topic_info(&delivery);
+                self.call(callback, IOTX_MQTT_EVENT_PUBLISH_RECEIVED, (&raw mut info).cast());
+            }
+        }
+    }
+
+    fn state(&self, code: i32, text: &str) {
+        registry::state_event(registry::ITE_STATE_MQTT_COMM, code, text);
+    }
+
+    fn identity_received(&self, payload: &std::ffi::CStr) {
+        registry::identity_response(payload);
+    }
+
+    fn store_names(&self, product_key: &str, device_name: &str) {
+        ioctl::set_identity(product_key, device_name);
+    }
+
+    fn names(&self) -> Names {
+        let store = ioctl::store();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Names {
+            product_key: text(&store.product_key),
+            device_name: text(&store.device_name),
+            module: text(&store.module),
+        }
+    }
+
+    fn next_report_id(&self) -> u32 {
+        LAST_REPORT_ID.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+fn topic_info(delivery: &Delivery<'_>) -> iotx_mqtt_topic_info_t {
+    iotx_mqtt_topic_info_t {
+        packet_id: delivery.packet_id,
+        qos: delivery.qos,
+        dup: u8::from(delivery.dup),
+        retain: u8::from(delivery.retain),
+        // A topic has at most 65535 bytes, a payload less than 256 MiB (MQTT 3.1.1 §1.5.3, §2.2.3).
+        topic_len: delivery.topic.len() as u16,
+        payload_len: delivery.payload.len() as u32,
+        ptopic: delivery.topic.as_ptr().cast(),
+        payload: delivery.payload.as_ptr().cast(),
+    }
+}
+
+impl CHost {
+    fn call(&self, callback: Callback, event_type: u32, msg: *mut c_void) {
+        let mut message = iotx_mqtt_event_msg_t { event_type, msg };
+        // SAFETY: the number was made in `callback` from a handler that the application passed
+        // with this signature, and `Option` of a function pointer has its size and NULL as None.
+        let function: iotx_mqtt_event_handle_func_fpt = unsafe { std::mem::transmute(callback.function) };
+        if let Some(function) = function {
+            // SAFETY: the application promised at registration that its handler may be called with
+            // its own context, this handle and an event that lasts for the call.
+            unsafe {
+                function(
+                    callback.context as *mut c_void,
+                    self.handle as *mut c_void,
+                    &raw mut message,
+                );
+            }
+        }
+    }
+}
+
+/// A handler of the application's as two numbers; `None` for NULL.
+pub(super) fn callback(function: iotx_mqtt_event_handle_func_fpt, context: *mut c_void) -> Option<Callback> {
+    function.map(|function| Callback {
+        function: function as usize,
+        context: context as usize,
+    })
+}
+
+/// Connects the process's MQTT client and returns its handle; with a client alive, returns that
+/// one's handle and ignores the parameters.
+///
+/// `param` NULL and members that are NULL, "" or 0 select defaults; strings are copied. Blocks
+/// for connection, CONNACK and, with empty names, up to 4.5 s for the identity (bounds in
+/// docs/timeouts.md). Handlers may run on this thread before it returns. NULL on failure, with
+/// state events that say why. Not to be raced by a second Construct: that one gets NULL.
+///
+/// # Safety
+/// `param` is NULL or points to an `iotx_mqtt_param_t` whose strings are NULL or terminated; its
+/// handler may be called until Destroy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn IOT_MQTT_Construct(param: *mut iotx_mqtt_param_t) -> *mut c_void {
+    super::log::init();
+    barrier::guard(std::ptr::null_mut(), || {
+        // SAFETY: NULL or valid by the caller's promise; it is copied here.
+        let param = unsafe { param.as_ref() }.copied();
+        construct(param.as_ref()).map_or(std::ptr::null_mut(), |handle| handle as *mut c_void)
+    })
+}
+
+fn construct(param: Option<&iotx_mqtt_param_t>) -> Option<usize> {
+    let busy = with_slot(|slot| match slot {
+        Slot::Empty => None,
+        Slot::Constructing(_) => Some(None),
+        Slot::Live(entry) => Some(Some(entry.handle)),
+    });
+    match busy {
+        Some(Some(handle)) => {
+            log::warn!("a client is alive already; its handle is returned, new parameters are ignored");
+            return Some(handle);
+        }
+        Some(None) => {
+            registry::state_event(
+                registry::ITE_STATE_MQTT_COMM,
+                state::STATE_MQTT_CLI_EXCEED_MAX,
+                "another Construct is under way",
+            );
+            return None;
+        }
+        None => {}
+    }
+    // SAFETY: the caller of Construct promises terminated strings.
+    let config = match unsafe { mqtt_params::build(param) } {
+        Ok(config) => config,
+        Err(refused) => {
+            registry::state_event(refused.slot, refused.code, &refused.text);
+            return None;
+        }
+    };
+    mqtt_params::announce(&config);
+    // Handles are unique in the process, so that a stale one never means a later client.
+    let handle = (LAST_HANDLE.fetch_add(1, Ordering::Relaxed) + 1) << 4;
+    let entry = Arc::new(Entry {
+        handle,
+        write_max: config.limits.write_max,
+        client: Client::new(config, Arc::new(CHost { handle })),
+    });
+    let claimed = with_slot(|slot| {
+        let free = matches!(slot, Slot::Empty);
+        if free {
+            *slot = Slot::Constructing(Arc::clone(&entry));
+        }
+        free
+    });
+    if !claimed {
+        return None;
+    }
+    // Whatever happens below, panics included, the slot does not stay claimed by a dead client.
+    let claim = Claim;
+    match entry.client.connect() {
+        Ok(()) => {
+            std::mem::forget(claim);
+            with_slot(|slot| *slot = Slot::Live(Arc::clone(&entry)));
+            registry::mqtt_connect_succ();
+            Some(handle)
+        }
+        Err(code) => {
+            entry.client.close();
+            drop(claim);
+            let text = format!("connect failed, ret = {code}");
+            registry::state_event(registry::ITE_STATE_MQTT_COMM, code, &text);
+            None
+        }
+    }
+}
+
+/// Frees the slot of a client whose Construct did not come to its end.
+struct Claim;
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        with_slot(|slot| *slot = Slot::Empty);
+    }
+}
+
+/// Disconnects and frees the client; writes NULL to `*phandle`.
+///
+/// `phandle` NULL means the live client. May be called in a handler: that handler is the last
+/// that runs. Waits, at most the request time-out, for a handler running in another thread.
+/// Pending QoS 1 messages are dropped. Returns 0, or `STATE_USER_INPUT_INVALID` when there is no
+/// client, `*phandle` is NULL, or the handle is not that of the live client.
+///
+/// # Safety
+/// `phandle` is NULL or points to a readable and writable handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn IOT_MQTT_Destroy(phandle: *mut *mut c_void) -> c_int {
+    barrier::guard(state::STATE_USER_INPUT_INVALID, || {
+        let handle = if phandle.is_null() {
+            std::ptr::null_mut()
+        } else {
+            // SAFETY: not NULL, readable by the caller's promise.
+            let handle = unsafe { *phandle };
+            if handle.is_null() {
+                return state::STATE_USER_INPUT_INVALID;
+            }
+            handle
+        };
+        let Some(entry) = find(handle) else {
+            return state::STATE_USER_INPUT_INVALID;
+        };
+        entry.client.close();
+        with_slot(|slot| {
+            // Of a client under construction the slot is freed by its Construct.
+            if matches!(slot, Slot::Live(live) if live.handle == entry.handle) {
+                *slot = Slot::Empty;
+            }
+        });
+        if !phandle.is_null() {
+            // SAFETY: not NULL, writable by the caller's promise.
+            unsafe { *phandle = std::ptr::null_mut() };
+        }
+        state::STATE_SUCCESS
+    })
+}
+
+/// Reads, calls handlers, keeps alive and reconnects for `timeout_ms` milliseconds (0 means 10).
+///
+/// Lasts the whole time, connected or not; beyond it only for one connect attempt. Inside a
+/// handler it returns at once. Returns 0, or `STATE_USER_INPUT_INVALID` without a client, for a
+/// stale handle or a negative time.
+#[unsafe(no_mangle)]
+pub extern "C" fn IOT_MQTT_Yield(handle: *mut c_void, timeout_ms: c_int) -> c_int {
+    barrier::guard(state::STATE_USER_INPUT_INVALID, || {
+        let (Ok(timeout_ms), Some(entry)) = (u64::try_from(timeout_ms), find(handle)) else {
+            return state::STATE_USER_INPUT_INVALID;
+        };
+        entry.client.yield_for(timeout_ms);
+        state::STATE_SUCCESS
+    })
+}
+
+/// 1 when connected, 0 when not; `STATE_USER_INPUT_INVALID` without a client, which is true in C.
+#[unsafe(no_mangle)]
+pub extern "C" fn IOT_MQTT_CheckStateNormal(handle: *mut c_void) -> c_int {
+    barrier::guard(state::STATE_USER_INPUT_INVALID, || match find(handle) {
+        Some(entry) => c_int::from(entry.client.is_online()),
+        None => state::STATE_USER_INPUT_INVALID,
+    })
+}
+
+/// Arguments that the subscribe functions share, checked.
+struct SubscribeArguments<'a> {
+    filter: &'a [u8],
+    qos: u32,
+    callback: Callback,
+}
+
+/// # Safety
+/// `filter` is NULL or terminated.
+unsafe fn subscribe_arguments<'a>(
+    filter: *const c_char,
+    qos: iotx_mqtt_qos_t,
+    function: iotx_mqtt_event_handle_func_fpt,
+    context: *mut c_void,
+) -> Option<SubscribeArguments<'a>> {
+    // SAFETY: NULL or terminated by the caller's promise.
+    let filter = unsafe { topic_text(filter) }?;
+    let callback = callback(function, context)?;
+    let qos = if qos > IOTX_MQTT_QOS3_SUB_LOCAL {
+        log::warn!("QoS {qos} of a subscription is none, 0 is used");
+        IOTX_MQTT_QOS0
+    } else {
+        qos
+    };
+    Some(SubscribeArguments { filter, qos, callback })
+}
+
+/// A topic name or filter that is neither NULL nor empty. One over the limit is cut one byte
+/// behind it, so that the topic rules refuse it without the rest being read.
+///
+/// # Safety
+/// `text` is NULL or terminated, and outlives the result.
+unsafe fn topic_text<'a>(text: *const c_char) -> Option<&'a [u8]> {
+    if text.is_null() {
+        return None;
+    }
+    let longest = topic::TOPIC_MAX + 1;
+    // SAFETY: not NULL; terminated, so every byte up to the NUL or the limit is readable.
+    let bytes = unsafe { cstr::bounded(text, topic::TOPIC_MAX) }
+        // SAFETY: no NUL among the first `longest` bytes, so they are all part of the string.
+        .unwrap_or_else(|| unsafe { std::slice::from_raw_parts(text.cast(), longest) });
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+fn result(sent: Result<u16, i32>) -> c_int {
+    sent.map_or_else(|code| code, c_int::from)
+}
+
+fn comm_event(code: i32, text: &str) {
+    registry::state_event(registry::ITE_STATE_MQTT_COMM, code, text);
+}
+
+/// Subscribes to a filter; its messages go to `topic_handle_func`.
+///
+/// Returns the packet id (event 3 or 5 follows in a Yield), or: `STATE_USER_INPUT_INVALID` (NULL,
+/// "", no client), `STATE_MQTT_IN_OFFLINE_STATUS`, `STATE_MQTT_UNEXP_TOPIC_FORMAT`,
+/// `STATE_MQTT_TOPIC_BUF_TOO_SHORT`, `STATE_MQTT_SERIALIZE_SUB_ERROR`,
+/// `STATE_SYS_DEPEND_NWK_CLOSE`. QoS 3 registers the handler without a packet. Any thread, also
+/// in handlers; blocks for the request time-out at most.
+///
+/// # Safety
+/// `topic_filter` is NULL or terminated. The handler may be called with `pcontext` until it is
+/// unsubscribed or the client destroyed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn IOT_MQTT_Subscribe(
+    handle: *mut c_void,
+    topic_filter: *const c_char,
+    qos: iotx_mqtt_qos_t,
+    topic_handle_func: iotx_mqtt_event_handle_func_fpt,
+    pcontext: *mut c_void,
+) -> c_int {
+    barrier::guard(state::STATE_USER_INPUT_INVALID, || {
+        // SAFETY: the caller's promise.
+        let arguments = unsafe { subscribe_arguments(topic_filter, qos, topic_handle_func, pcontext) };
+        let Some(a) = arguments else {
+            return state::STATE_USER_INPUT_INVALID;
+        };
+        comm_event(state::STATE_MQTT_SUB_INFO, &format!("sub - '{}'", a.filter.escape_ascii()));
+        match find(handle) {
+            Some(entry) => result(entry.client.subscribe(a.filter, a.qos, a.callback)),
+            None => state::STATE_USER_INPUT_INVALID,
+        }
+    })
+}
+
+/// Subscribes and waits up to `timeout_ms` (at most 10000) for the server's answer, reading and
+/// calling handlers meanwhile. In a handler, and for QoS 3, as [`IOT_MQTT_Subscribe`].
+///
+/// Returns the packet id, `STATE_MQTT_SYNC_SUB_TIMEOUT`, or the errors of Subscribe that waiting
+/// cannot cure.
+///
+/// # Safety
+/// As for [`IOT_MQTT_Subscribe`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn IOT_MQTT_Subscribe_Sync(
+    handle: *mut c_void,
+    topic_filter: *const c_char,
+    qos: iotx_mqtt_qos_t,
+    topic_handle_func: iotx_mqtt_event_handle_func_fpt,
+    pcontext: *mut c_void,
+    timeout_ms: c_int,
+) -> c_int {
+    barrier::guard(state::STATE_USER_INPUT_INVALID, || {
+        // SAFETY: the caller's promise.
+        let arguments = unsafe { subscribe_arguments(topic_filter, qos, topic_handle_func, pcontext) };
+        let Some(a) = arguments else {
+            return state::STATE_USER_INPUT_INVALID;
+        };
+        comm_event(state::STATE_MQTT_SUB_INFO, &format!("subs - '{}'", a.filter.escape_ascii()));
+        let timeout_ms = u64::try_from(timeout_ms).unwrap_or(0);
+        match find(handle) {
+            Some(entry) => result(entry.client.subscribe_sync(a.filter, a.qos, a.callback, timeout_ms)),
+            None => state::STATE_USER_INPUT_INVALID,
+        }
+    })
+}
+
+/// Unsubscribes: every handler with exactly this filter is removed, and none else.
+///
+/// Returns the packet id (event 6 follows), or errors as [`IOT_MQTT_Subscribe`], the topic rules
+/// checked before the connection.
+///
+/// # Safety
+/// `topic_filter` is NULL or terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn IOT_MQTT_Unsubscribe(handle: *mut c_void, topic_filter: *const c_char) -> c_int {
+    barrier::guard(state::STATE_USER_INPUT_INVALID, || {
+        // SAFETY: the caller's promise.
+        let (Some(filter), Some(entry)) = (unsafe { topic_text(topic_filter) }, find(handle)) else {
+            return state::STATE_USER_INPUT_INVALID;
+        };
+        comm_event(state::STATE_MQTT_SUB_INFO, &format!("unsub - '{}'", filter.escape_ascii()));
+        result(entry.client.unsubscribe(filter))
+    })
+}
+
+/// Publishes a message; `dup` is ignored, `retain` sent as given.
+///
+/// Returns 0 for QoS 0; the packet id for QoS 1, also written to `packet_id` (event 9 follows).
+/// Errors: `STATE_USER_INPUT_INVALID` (NULL, also as payload of length 0, "", no client), topic
+/// rules, `STATE_MQTT_IN_OFFLINE_STATUS`, `STATE_MQTT_PUB_QOS_INVALID`,
+/// `STATE_MQTT_SERIALIZE_PUB_ERROR` (over the write buffer), `STATE_MQTT_QOS1_REPUB_EXCEED_MAX`,
+/// `STATE_SYS_DEPEND_NWK_CLOSE`. Any thread, also in handlers; blocks for the request time-out at
+/// most.
+///
+/// # Safety
+/// `topic_name` is NULL or terminated; `topic_msg` is NULL or valid, its payload NULL or of
+/// `payload_len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn IOT_MQTT_Publish(
+    handle: *mut c_void,
+    topic_name: *const c_char,
+    topic_msg: iotx_mqtt_topic_info_pt,
+) -> c_int {
+    barrier::guard(state::STATE_USER_INPUT_INVALID, || {
+        // SAFETY: the caller's promise.
+        let (Some(topic), Some(entry)) = (unsafe { topic_text(topic_name) }, find(handle)) else {
+            return state::STATE_USER_INPUT_INVALID;
+        };
+        // SAFETY: NULL or valid by the caller's promise; copied.
+        let Some(info) = (unsafe { topic_msg.as_ref() }).copied() else {
+            return published(topic, state::STATE_USER_INPUT_INVALID);
+        };
+        let len = info.payload_len as usize;
+        // SAFETY: the payload has `len` bytes by the caller's promise.
+        let code = unsafe {
+            publish(&entry, topic, i32::from(info.qos), info.retain != 0, info.payload.cast(), len)
+        };
+        if code > 0 {
+            // SAFETY: not NULL, valid and writable by the caller's promise. Packet ids are 16 bits.
+            unsafe { (*topic_msg).packet_id = code as u16 };
+        }
+        published(topic, code)
+    })
+}
+
+/// Publishes `len` bytes without RETAIN. Returns and errors as [`IOT_MQTT_Publish`]; a negative
+/// length is `STATE_USER_INPUT_INVALID`.
+///
+/// # Safety
+/// `topic_name` is NULL or terminated; `data` is NULL or points to `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn IOT_MQTT_Publish_Simple(
+    handle: *mut c_void,
+    topic_name: *const c_char,
+    qos: c_int,
+    data: *mut c_void,
+    len: c_int,
+) -> c_int {
+    barrier::guard(state::STATE_USER_INPUT_INVALID, || {
+        // SAFETY: the caller's promise.
+        let (Some(topic), Some(entry)) = (unsafe { topic_text(topic_name) }, find(handle)) else {
+            return state::STATE_USER_INPUT_INVALID;
+        };
+        let code = match usize::try_from(len) {
+            // SAFETY: `data` has `len` bytes by the caller's promise.
+            Ok(len) => unsafe { publish(&entry, topic, qos, false, data.cast(), len) },
+            Err(_) => state::STATE_USER_INPUT_INVALID,
+        };
+        published(topic, code)
+    })
+}
+
+/// # Safety
+/// `payload` is NULL or points to `len` bytes.
+unsafe fn publish(
+    entry: &Entry,
+    topic: &[u8],
+    qos: i32,
+    retain: bool,
+    payload: *const u8,
+    len: usize,
+) -> c_int {
+    if payload.is_null() {
+        return state::STATE_USER_INPUT_INVALID;
+    }
+    // A payload that no packet can hold is not looked at: its length may be as wrong as it is long.
+    let payload = if len > entry.write_max {
+        None
+    } else {
+        // SAFETY: not NULL, `len` bytes by the caller's promise.
+        unsafe { cstr::bytes(payload, len) }
+    };
+    result(entry.client.publish(&OutMessage { topic, payload, qos, retain }))
+}
+
+fn published(topic: &[u8], code: c_int) -> c_int {
+    comm_event(state::STATE_MQTT_PUB_INFO, &format!("pub - '{}': {code}", topic.escape_ascii()));
+    code
+}
+
+/// Events of an asynchronous network stack, which this build has not:
+/// always `STATE_MQTT_ASYNC_STACK_NOT_SUPPORT`.
+#[unsafe(no_mangle)]
+pub extern "C" fn IOT_MQTT_Nwk_Event_Handler(
+    _handle: *mut c_void,
+    _event: iotx_mqtt_nwk_event_t,
+    _param: *mut iotx_mqtt_nwk_param_t,
+) -> c_int {
+    state::STATE_MQTT_ASYNC_STACK_NOT_SUPPORT
+}

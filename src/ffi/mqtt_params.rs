@@ -1,0 +1,233 @@
+//! From `iotx_mqtt_param_t` and the ioctl store to the parameters of a client: defaults, clamps,
+//! sign-in (spec mqtt-session.md §3, §4; x509-identity.md §7).
+
+use std::ffi::{CString, c_char};
+
+use zeroize::Zeroizing;
+
+use super::dev_sign_api::{domain, replaceable_hmac_sha256};
+use super::mqtt_types::iotx_mqtt_param_t;
+use super::{cstr, ioctl, registry};
+use crate::device::Config;
+use crate::hal::seam;
+use crate::mqtt::{Limits, Login};
+use crate::sign::link_sdk::{self, Device, Domain, SecureMode};
+use crate::state;
+use crate::transport::{Security, Target};
+
+/// Where X.509 devices of the platform connect unless told otherwise.
+const X509_HOST: &str = "x509.itls.cn-shanghai.aliyuncs.com";
+const X509_PORT: u16 = 1883;
+/// Port of MQTT over plain TCP (IANA), used only with an explicit `mqtt://` host.
+const TCP_PORT: u16 = 1883;
+
+const REQUEST_TIMEOUT_MS: (u32, u32, u32) = (1_000, 10_000, 5_000);
+const KEEPALIVE_MS: (u32, u32, u32) = (30_000, 1_200_000, 60_000);
+const BUFFER_DEFAULT: u32 = 3_072;
+/// QoS 1 messages of the application in flight; the SDK had 10.
+const INFLIGHT_MAX: usize = 128;
+
+/// Longest strings taken from the parameter block, bytes. Longer ones are refused, not cut.
+const HOST_MAX: usize = 253 + "mqtts://".len();
+const FIELD_MAX: usize = 1_024;
+const PEM_MAX: usize = 256 * 1024;
+
+/// Why the parameters were refused.
+pub(super) struct Refused {
+    /// Slot of the state event.
+    pub slot: i32,
+    /// State code.
+    pub code: i32,
+    /// Text of the state event.
+    pub text: String,
+}
+
+fn refuse<T>(code: i32, text: &str) -> Result<T, Refused> {
+    let slot = if (state::STATE_SYS_DEPEND_BASE + 1..=state::STATE_USER_INPUT_BASE).contains(&code) {
+        registry::ITE_STATE_USER_INPUT
+    } else {
+        registry::ITE_STATE_MQTT_COMM
+    };
+    Err(Refused { slot, code, text: text.to_owned() })
+}
+
+/// One string of the block: `None` for NULL and "", which both select the default.
+///
+/// # Safety
+/// `text` is NULL or terminated and outlives the result.
+unsafe fn field<'a>(text: *const c_char, max: usize, what: &str) -> Result<Option<&'a str>, Refused> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, terminated by the caller's promise.
+    let Some(bytes) = (unsafe { cstr::bounded(text, max) }) else {
+        return refuse(state::STATE_USER_INPUT_OUT_RANGE, &format!("{what} is longer than {max} bytes"));
+    };
+    match std::str::from_utf8(bytes) {
+        Ok("") => Ok(None),
+        Ok(text) => Ok(Some(text)),
+        Err(_) => refuse(state::STATE_USER_INPUT_INVALID, &format!("{what} is not UTF-8")),
+    }
+}
+
+fn clamp(value: u32, (min, max, default): (u32, u32, u32)) -> u64 {
+    u64::from(if (min..=max).contains(&value) { value } else { default })
+}
+
+fn or_default(value: u32, default: u32) -> usize {
+    // A buffer over 4 GiB cannot be asked for, and usize holds every u32 on the systems served.
+    (if value == 0 { default } else { value }) as usize
+}
+
+/// Host without its scheme, and the transport the scheme asks for.
+fn split_scheme(host: &str) -> (&str, SecureMode) {
+    for scheme in ["mqtt://", "tcp://"] {
+        if let Some(rest) = host.strip_prefix(scheme) {
+            return (rest, SecureMode::Tcp);
+        }
+    }
+    for scheme in ["mqtts://", "ssl://"] {
+        if let Some(rest) = host.strip_prefix(scheme) {
+            return (rest, SecureMode::Tls);
+        }
+    }
+    (host, SecureMode::Tls)
+}
+
+/// Builds the parameters of the process's client.
+///
+/// # Safety
+/// The strings of `param` are NULL or terminated.
+pub(super) unsafe fn build(param: Option<&iotx_mqtt_param_t>) -> Result<Config, Refused> {
+    let store = ioctl::store();
+    // SAFETY: all-zero is a valid block: NULL strings, zero numbers, no handler.
+    let defaults: iotx_mqtt_param_t = unsafe { std::mem::zeroed() };
+    let param = param.unwrap_or(&defaults);
+    // SAFETY: the caller promises strings that are NULL or terminated.
+    let (host, client_id, username, password, customize_info, pub_key) = unsafe {
+        (
+            field(param.host, HOST_MAX, "host")?,
+            field(param.client_id, FIELD_MAX, "client id")?,
+            field(param.username, FIELD_MAX, "user name")?,
+            field(param.password, FIELD_MAX, "password")?,
+            field(param.customize_info, FIELD_MAX, "customize_info")?,
+            field(param.pub_key, PEM_MAX, "pub_key")?,
+        )
+    };
+    let device = Device {
+        product_key: &store.product_key,
+        device_name: &store.device_name,
+        device_secret: &store.device_secret,
+    };
+    let id2 = customize_info.is_some_and(|info| info.contains("authtype=id2"));
+    let names_known = !device.product_key.is_empty() && !device.device_name.is_empty();
+    let x509 = !names_known || (device.device_secret.is_empty() && !id2);
+    let x509_default = x509 && host.is_none() && password.is_none() && store.mqtt_domain.is_none();
+    let (given_host, transport) = host.map_or((None, SecureMode::Tls), |host| {
+        let (host, transport) = split_scheme(host);
+        (Some(host), transport)
+    });
+    let mode = if id2 { SecureMode::Id2 } else { transport };
+    let signing_domain = if x509_default || given_host.is_some() {
+        // The host is known without the signer, whose own would be useless or unused.
+        Domain::Custom(Some(X509_HOST))
+    } else {
+        domain(store.region, store.mqtt_domain.as_deref())
+    };
+    let signed = match link_sdk::sign(&device, signing_domain, mode, replaceable_hmac_sha256) {
+        Ok(signed) => signed,
+        Err(code) => return refuse(code, "cannot sign the connect parameters"),
+    };
+    let generated_id = match link_sdk::client_id(&device, mode, customize_info.map(str::as_bytes)) {
+        Ok(id) => id,
+        Err(code) => return refuse(code, "client id with customize_info is too long"),
+    };
+    let text = |bytes: Vec<u8>| match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(_) => refuse(state::STATE_USER_INPUT_INVALID, "product key or device name is not UTF-8"),
+    };
+    let default_port = match (x509_default, transport) {
+        (true, _) => X509_PORT,
+        (false, SecureMode::Tcp) => TCP_PORT,
+        (false, _) => signed.port,
+    };
+    let host = match given_host {
+        Some(host) => host.to_owned(),
+        None => text(signed.host)?,
+    };
+    if host.is_empty() {
+        return refuse(state::STATE_USER_INPUT_INVALID, "host is empty");
+    }
+    let generated_password = if x509 && names_known && x509_default {
+        // An X.509 device that knows its names: the certificate vouches, the password is empty.
+        Zeroizing::new(String::new())
+    } else {
+        signed.password
+    };
+    let client_id = client_id.map_or_else(|| text(generated_id), |id| Ok(id.to_owned()))?;
+    if mode == SecureMode::Tls && client_id.contains("securemode=3") {
+        log::warn!("the client id says securemode=3 (TCP), the connection uses TLS");
+    }
+    Ok(Config {
+        target: Target {
+            host: c_string(host, "host")?,
+            port: first_port(&[param.port, store.mqtt_port.unwrap_or(0)], default_port),
+            security: match transport {
+                SecureMode::Tcp => Security::Tcp,
+                _ => Security::Tls { ca_pem: ca(pub_key)? },
+            },
+        },
+        login: Login {
+            client_id,
+            username: username.map_or_else(|| text(signed.username), |name| Ok(name.to_owned()))?,
+            password: password.map_or(generated_password, |given| Zeroizing::new(given.to_owned())),
+            clean_session: param.clean_session == 1,
+        },
+        limits: Limits {
+            write_max: or_default(param.write_buf_size, BUFFER_DEFAULT),
+            read_max: or_default(param.read_buf_size, BUFFER_DEFAULT),
+            inflight_max: INFLIGHT_MAX,
+            request_timeout_ms: clamp(param.request_timeout_ms, REQUEST_TIMEOUT_MS),
+            keepalive_ms: clamp(param.keepalive_interval_ms, KEEPALIVE_MS),
+        },
+        handler: super::mqtt_api::callback(param.handle_event.h_fp, param.handle_event.pcontext),
+    })
+}
+
+fn first_port(given: &[u16], default: u16) -> u16 {
+    given.iter().copied().find(|port| *port != 0).unwrap_or(default)
+}
+
+fn c_string(text: String, what: &str) -> Result<CString, Refused> {
+    match CString::new(text) {
+        Ok(text) => Ok(text),
+        Err(_) => refuse(state::STATE_USER_INPUT_INVALID, &format!("{what} contains a NUL")),
+    }
+}
+
+/// The CA certificates: those of the block alone, or the application's `iotx_ca_crt`, or ours.
+fn ca(pub_key: Option<&str>) -> Result<CString, Refused> {
+    if let Some(pem) = pub_key {
+        return c_string(pem.to_owned(), "pub_key");
+    }
+    let bundle = seam::ca_certificates().map(|pem| pem.to_vec()).unwrap_or_default();
+    let end = bundle.iter().position(|b| *b == 0).unwrap_or(bundle.len());
+    match CString::new(&bundle[..end]) {
+        Ok(pem) if !pem.is_empty() => Ok(pem),
+        _ => refuse(state::STATE_USER_INPUT_INVALID, "iotx_ca_crt holds no certificate"),
+    }
+}
+
+/// The five state events before the first connect: what is used, the password masked.
+pub(super) fn announce(config: &Config) {
+    let parameters = config
+        .login
+        .client_id
+        .split_once(',')
+        .map_or("", |(_, behind_first_comma)| behind_first_comma);
+    let host = config.target.host.to_string_lossy();
+    let port = config.target.port.to_string();
+    for text in [&*host, &*port, parameters, &*config.login.username, "***"] {
+        registry::state_event(registry::ITE_STATE_MQTT_COMM, state::STATE_MQTT_CONN_USER_INFO, text);
+    }
+}
