@@ -1,1 +1,6 @@
 //! The C boundary. One file per SDK header; see each for its functions.
+
+pub mod barrier;
+pub mod wrappers_kv;
+pub mod wrappers_os;
+pub mod wrappers_tcp;

@@ -1,1 +1,499 @@
-//! Placeholder.
+//! TCP default of the HAL: IPv4 and IPv6, bounded set-up, poll, monotonic time-outs
+//! (spec hal.md §4, transport.md §3).
+//!
+//! A connection is a plain socket descriptor. Sockets are non-blocking from birth; every wait is
+//! one `poll` with the time left. Descriptor 0 is as good as any other.
+
+use std::io;
+use std::mem;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::diagnostics::{Failure, Stage};
+
+/// Longest host name, in bytes (RFC 1035 in text form).
+pub const MAX_HOST_LEN: usize = 253;
+
+/// Resolver threads that may be under way at once. A resolver that hangs cannot be stopped, only
+/// abandoned; without a limit, reconnecting to a dead name server would pile them up.
+const MAX_RESOLVERS: usize = 16;
+
+/// How long setting up a connection may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Name resolution.
+    pub resolve: Duration,
+    /// One address, while another is left to try.
+    pub per_address: Duration,
+    /// Everything, resolution included.
+    pub total: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            resolve: Duration::from_secs(10),
+            per_address: Duration::from_secs(5),
+            total: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a read or write ended without result.
+#[derive(Debug)]
+pub enum StreamError {
+    /// The peer has closed its side in an orderly way; everything it sent has been read.
+    PeerClosed,
+    /// The connection or the descriptor is unusable.
+    Io(io::Error),
+}
+
+/// The instant `after` from now; a value too far away to represent counts as a day.
+fn deadline_in(after: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(after)
+        .unwrap_or_else(|| now + Duration::from_secs(86_400))
+}
+
+fn left_until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+// ---- set-up ------------------------------------------------------------------------------------
+
+/// Connects to `host` (a name or an address literal, no brackets) on `port`.
+///
+/// Addresses are tried in the order of the resolver. The descriptor is non-blocking, closed on
+/// exec, and sends without delay.
+pub fn connect(host: &str, port: u16, limits: &Limits) -> Result<OwnedFd, Failure> {
+    if host.is_empty() || host.len() > MAX_HOST_LEN || host.contains('\0') {
+        let text = format!(
+            "host name of {} bytes, 1 to {MAX_HOST_LEN} allowed",
+            host.len()
+        );
+        return Err(Failure::new(Stage::Resolve, text));
+    }
+    let deadline = deadline_in(limits.total);
+    let addresses = match host.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => resolve(host, port, limits.resolve.min(limits.total))?,
+    };
+    connect_first(&addresses, deadline, limits)
+        .map_err(|reason| Failure::new(Stage::Connect, with_host(reason, host, &addresses)))
+}
+
+/// Says which name led to the address, where that is not the same.
+fn with_host(reason: String, host: &str, addresses: &[SocketAddr]) -> String {
+    match addresses {
+        [only] if only.ip().to_string() == host => reason,
+        [_] => format!("{reason} ({host})"),
+        _ => format!("{reason} ({host}, {} addresses)", addresses.len()),
+    }
+}
+
+/// Looks the name up in a thread of its own, since the resolver knows no time-out.
+fn resolve(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, Failure> {
+    static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+    /// Gives the place back when the thread ends, however it ends.
+    struct Place;
+    impl Drop for Place {
+        fn drop(&mut self) {
+            UNDER_WAY.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    let failure = |text: String| Failure::new(Stage::Resolve, text);
+    if UNDER_WAY.fetch_add(1, Ordering::AcqRel) >= MAX_RESOLVERS {
+        UNDER_WAY.fetch_sub(1, Ordering::AcqRel);
+        return Err(failure(format!(
+            "cannot resolve host {host}: resolver does not answer"
+        )));
+    }
+    let place = Place;
+    let (answer, answered) = mpsc::sync_channel(1);
+    let name = host.to_owned();
+    std::thread::Builder::new()
+        .name("iotx-resolve".into())
+        .spawn(move || {
+            let _place = place;
+            let found = (name.as_str(), port)
+                .to_socket_addrs()
+                .map(Iterator::collect::<Vec<_>>);
+            // Nobody listens any more after a time-out; then the answer is of no use.
+            let _ = answer.send(found);
+        })
+        .map_err(|error| failure(format!("cannot resolve host {host}: no thread: {error}")))?;
+    match answered.recv_timeout(limit) {
+        Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
+        Ok(Ok(_)) => Err(failure(format!("cannot resolve host {host}: no address"))),
+        Ok(Err(error)) => Err(failure(format!("cannot resolve host {host}: {error}"))),
+        Err(_) => {
+            let seconds = limit.as_secs_f32();
+            Err(failure(format!(
+                "cannot resolve host {host}: no answer after {seconds} s"
+            )))
+        }
+    }
+}
+
+/// The first address that accepts, or the reason of the last one that did not.
+fn connect_first(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    limits: &Limits,
+) -> Result<OwnedFd, String> {
+    let mut reason = format!("connect timed out after {} s", limits.total.as_secs_f32());
+    for (index, address) in addresses.iter().enumerate() {
+        let left = left_until(deadline);
+        if left.is_zero() {
+            break;
+        }
+        let others = u32::try_from(addresses.len() - index - 1).unwrap_or(u32::MAX);
+        let limit = match others {
+            0 => left,
+            // Many addresses share the time, so that a dead family does not use it up.
+            _ => (left / others.saturating_add(1))
+                .max(Duration::from_secs(1))
+                .min(limits.per_address)
+                .min(left),
+        };
+        match connect_one(address, limit) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => {
+                reason = match error.kind() {
+                    io::ErrorKind::ConnectionRefused => format!("connection refused by {address}"),
+                    io::ErrorKind::TimedOut => {
+                        format!(
+                            "connect to {address} timed out after {:.1} s",
+                            limit.as_secs_f32()
+                        )
+                    }
+                    _ => format!("cannot connect to {address}: {error}"),
+                };
+                log::debug!("{reason}");
+            }
+        }
+    }
+    Err(reason)
+}
+
+/// One non-blocking connect, waited for at most `limit`.
+fn connect_one(address: &SocketAddr, limit: Duration) -> io::Result<OwnedFd> {
+    let deadline = deadline_in(limit);
+    let socket = new_socket(address)?;
+    let fd = socket.as_raw_fd();
+    let (raw, raw_len) = to_raw(address);
+    // SAFETY: `raw` holds an address of `raw_len` bytes, and the descriptor is ours.
+    let status = unsafe { libc::connect(fd, (&raw const raw).cast(), raw_len) };
+    if status != 0 {
+        let error = io::Error::last_os_error();
+        // Interrupted: the connection goes on in the background, as with in progress.
+        let going_on = matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR));
+        if !going_on {
+            return Err(error);
+        }
+        if wait_for(fd, libc::POLLOUT, deadline)? == 0 {
+            return Err(io::Error::from(io::ErrorKind::TimedOut));
+        }
+        match int_option(fd, libc::SO_ERROR)? {
+            0 => {}
+            error => return Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+    set_int_option(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
+    Ok(socket)
+}
+
+/// A stream socket, non-blocking and closed on exec from the start where the system can do that.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn new_socket(address: &SocketAddr) -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: no pointers involved.
+    let fd = unsafe { libc::socket(family(address), kind, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A stream socket; the flags follow in calls of their own.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn new_socket(address: &SocketAddr) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers involved.
+    let fd = unsafe { libc::socket(family(address), libc::SOCK_STREAM, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a new descriptor that nobody else owns.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: fcntl with integer arguments on our own descriptor.
+    let status = unsafe {
+        let flags = libc::fcntl(fd, libc::F_GETFL);
+        libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC)
+            | libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK)
+    };
+    if status < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    #[cfg(target_vendor = "apple")]
+    set_int_option(fd, libc::SOL_SOCKET, libc::SO_NOSIGPIPE, 1)?;
+    Ok(socket)
+}
+
+fn family(address: &SocketAddr) -> libc::c_int {
+    match address {
+        SocketAddr::V4(_) => libc::AF_INET,
+        SocketAddr::V6(_) => libc::AF_INET6,
+    }
+}
+
+/// The address as the C library wants it.
+fn to_raw(address: &SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
+    // SAFETY: all-zero bytes are a valid sockaddr_storage.
+    let mut raw: libc::sockaddr_storage = unsafe { mem::zeroed() };
+    let len = match address {
+        SocketAddr::V4(v4) => {
+            // SAFETY: sockaddr_storage is large enough and aligned for every address type.
+            let to = unsafe { &mut *(&raw mut raw).cast::<libc::sockaddr_in>() };
+            to.sin_family = libc::AF_INET as libc::sa_family_t;
+            to.sin_port = v4.port().to_be();
+            to.sin_addr.s_addr = u32::from_ne_bytes(v4.ip().octets());
+            mem::size_of::<libc::sockaddr_in>()
+        }
+        SocketAddr::V6(v6) => {
+            // SAFETY: sockaddr_storage is large enough and aligned for every address type.
+            let to = unsafe { &mut *(&raw mut raw).cast::<libc::sockaddr_in6>() };
+            to.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            to.sin6_port = v6.port().to_be();
+            to.sin6_addr.s6_addr = v6.ip().octets();
+            to.sin6_scope_id = v6.scope_id();
+            to.sin6_flowinfo = v6.flowinfo();
+            mem::size_of::<libc::sockaddr_in6>()
+        }
+    };
+    (raw, len as libc::socklen_t)
+}
+
+// ---- traffic -----------------------------------------------------------------------------------
+
+/// Reads until `buf` is full or `timeout` is over: the contract of `HAL_TCP_Read`.
+///
+/// Data first: once bytes have arrived, the end of the stream or an error is left for the next
+/// call. `Ok(0)` is a time-out, or an empty `buf`. A zero `timeout` looks once.
+pub fn read_exact_until(
+    fd: RawFd,
+    buf: &mut [u8],
+    timeout: Duration,
+) -> Result<usize, StreamError> {
+    let deadline = deadline_in(timeout);
+    let mut filled = 0;
+    while filled < buf.len() {
+        match receive(fd, &mut buf[filled..]) {
+            Ok(Some(0)) if filled == 0 => return Err(StreamError::PeerClosed),
+            Ok(Some(0)) => break,
+            Ok(Some(got)) => filled += got,
+            Ok(None) => {}
+            Err(_) if filled > 0 => break,
+            Err(error) => return Err(StreamError::Io(error)),
+        }
+        if filled == buf.len() {
+            break;
+        }
+        let ready = match wait_for(fd, libc::POLLIN, deadline) {
+            Ok(ready) => ready,
+            Err(_) if filled > 0 => break,
+            Err(error) => return Err(StreamError::Io(error)),
+        };
+        // The system reports an error once. With bytes in hand it must stay for the next call.
+        let failed = ready & (libc::POLLERR | libc::POLLHUP) != 0;
+        if ready == 0 || (filled > 0 && failed && queued(fd) == 0) {
+            break;
+        }
+    }
+    Ok(filled)
+}
+
+/// Reads what has arrived, with one system call when there is something; waits at most `timeout`
+/// for the first byte. `Ok(0)` is a time-out, or an empty `buf`.
+///
+/// The fast path of the transport when nobody has replaced `HAL_TCP_Read`.
+pub fn read_some(fd: RawFd, buf: &mut [u8], timeout: Duration) -> Result<usize, StreamError> {
+    if buf.is_empty() {
+        return Ok(0);
+    }
+    let deadline = deadline_in(timeout);
+    loop {
+        match receive(fd, buf).map_err(StreamError::Io)? {
+            Some(0) => return Err(StreamError::PeerClosed),
+            Some(got) => return Ok(got),
+            None => {}
+        }
+        if wait_for(fd, libc::POLLIN, deadline).map_err(StreamError::Io)? == 0 {
+            return Ok(0);
+        }
+    }
+}
+
+/// Sends until all of `buf` is handed to the system or `timeout` is over: the contract of
+/// `HAL_TCP_Write`. Gives the number of bytes taken; fewer than asked for is a time-out.
+pub fn write_all_until(fd: RawFd, buf: &[u8], timeout: Duration) -> Result<usize, StreamError> {
+    let deadline = deadline_in(timeout);
+    let mut sent = 0;
+    while sent < buf.len() {
+        let rest = &buf[sent..];
+        // SAFETY: pointer and length describe `rest`.
+        let got = unsafe {
+            libc::send(
+                fd,
+                rest.as_ptr().cast(),
+                rest.len(),
+                NO_SIGNAL | libc::MSG_DONTWAIT,
+            )
+        };
+        if let Ok(taken) = usize::try_from(got) {
+            sent += taken.min(rest.len());
+            continue;
+        }
+        let error = io::Error::last_os_error();
+        match error.kind() {
+            io::ErrorKind::Interrupted => {}
+            io::ErrorKind::WouldBlock => {
+                if wait_for(fd, libc::POLLOUT, deadline).map_err(StreamError::Io)? == 0 {
+                    break;
+                }
+            }
+            _ => return Err(StreamError::Io(error)),
+        }
+    }
+    Ok(sent)
+}
+
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
+/// The socket option does it there.
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: libc::c_int = 0;
+
+/// One non-blocking receive: None if nothing is there, `Some(0)` at the end of the stream.
+fn receive(fd: RawFd, buf: &mut [u8]) -> io::Result<Option<usize>> {
+    loop {
+        // SAFETY: pointer and length describe `buf`, which is writable.
+        let got = unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT) };
+        if let Ok(got) = usize::try_from(got) {
+            return Ok(Some(got));
+        }
+        let error = io::Error::last_os_error();
+        match error.kind() {
+            io::ErrorKind::Interrupted => {}
+            io::ErrorKind::WouldBlock => return Ok(None),
+            _ => return Err(error),
+        }
+    }
+}
+
+/// Waits until one of `events` (or an error) is there; the events seen, 0 at the deadline.
+fn wait_for(fd: RawFd, events: libc::c_short, deadline: Instant) -> io::Result<libc::c_short> {
+    loop {
+        let left = left_until(deadline);
+        // Rounded up: a wait of 0 ms with time left would spin.
+        let millis = left.as_nanos().div_ceil(1_000_000);
+        let millis = libc::c_int::try_from(millis).unwrap_or(libc::c_int::MAX);
+        let mut entry = libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        };
+        // SAFETY: one valid entry.
+        match unsafe { libc::poll(&raw mut entry, 1, millis) } {
+            0 if left_until(deadline).is_zero() => return Ok(0),
+            0 => {}
+            count if count > 0 => {
+                if entry.revents & libc::POLLNVAL != 0 {
+                    return Err(io::Error::from_raw_os_error(libc::EBADF));
+                }
+                return Ok(entry.revents);
+            }
+            _ => {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+/// Bytes waiting in the receive queue; 0 if the system does not say.
+fn queued(fd: RawFd) -> libc::c_int {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int.
+    let status = unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut bytes) };
+    if status == 0 { bytes } else { 0 }
+}
+
+fn int_option(fd: RawFd, option: libc::c_int) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut len = mem::size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: value and length are valid to write to, the length is that of the value.
+    let status = unsafe {
+        libc::getsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            option,
+            (&raw mut value).cast(),
+            &raw mut len,
+        )
+    };
+    if status == 0 {
+        Ok(value)
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+fn set_int_option(
+    fd: RawFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    let len = mem::size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: value and length are valid to read.
+    let status = unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), len) };
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+// ---- end and handles ---------------------------------------------------------------------------
+
+/// Shuts down and closes a socket. Anything that is not a socket is refused and left open: a
+/// caller that mixes up its handles must not lose a file.
+pub fn destroy(fd: RawFd) -> io::Result<()> {
+    int_option(fd, libc::SO_TYPE)?;
+    // Wakes another thread that waits on the socket. Fails if the peer is gone: no matter.
+    // SAFETY: no pointers involved.
+    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+    // SAFETY: the socket was handed out by `connect` and given up by the caller.
+    if unsafe { libc::close(fd) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    // Interrupted or not, the descriptor is gone.
+    if error.kind() == io::ErrorKind::Interrupted {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}
+
+/// The descriptor behind a HAL handle; None for (uintptr_t)-1 and anything else out of range.
+pub fn fd_from_handle(handle: usize) -> Option<RawFd> {
+    RawFd::try_from(handle).ok()
+}
