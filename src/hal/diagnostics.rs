@@ -51,7 +51,10 @@ pub struct Failure {
 impl Failure {
     /// A failure in `stage` with `text`.
     pub fn new(stage: Stage, text: impl Into<String>) -> Self {
-        Failure { stage, text: text.into() }
+        Failure {
+            stage,
+            text: text.into(),
+        }
     }
 }
 
