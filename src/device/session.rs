@@ -127,7 +127,7 @@ impl Client {
                 {
                     let mut core = self.core();
                     core.backoff = super::backoff::Backoff::new();
-                    let wait = core.backoff.next(seam::random_below);
+                    let wait = core.backoff.next(seam::random);
                     core.phase = Phase::Waiting(seam::uptime_ms() + wait);
                 }
                 self.tell(state::STATE_SYS_DEPEND_NWK_CLOSE, &format!("disconnected: {reason}"));
@@ -151,7 +151,7 @@ impl Client {
             Err(error) => {
                 let wait = {
                     let mut core = self.core();
-                    let wait = core.backoff.next(seam::random_below);
+                    let wait = core.backoff.next(seam::random);
                     core.phase = Phase::Waiting(seam::uptime_ms() + wait);
                     wait
                 };

@@ -1,6 +1,16 @@
 //! The C boundary. One file per SDK header; see each for its functions.
+//!
+//! Rules of every exported function: pointers are checked before use, NULL never crashes, the body
+//! runs inside [`barrier::guard`] so that no panic crosses into C, and no lock is held while a
+//! callback of the application runs. The only globals of the crate live here: the callback slots
+//! ([`registry`]), the settings of `IOT_Ioctl` ([`ioctl`]), the host-name tables ([`infra_defs`]) and
+//! the log ([`log`]).
 
 pub mod barrier;
+pub mod cstr;
+pub mod infra_types;
+pub mod mqtt_types;
 pub mod wrappers_kv;
 pub mod wrappers_os;
 pub mod wrappers_tcp;
+pub mod wrappers_tls;

@@ -6,10 +6,11 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::NonNull;
+use std::time::Duration;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::os;
+use super::{os, tcp};
 
 /// The raw symbols, with the prototypes of `wrappers_*.h` 3.2.0.
 #[allow(
@@ -78,11 +79,6 @@ pub enum StreamError {
     /// The connection is unusable, or the port answered nonsense.
     Failed,
 }
-
-/// The name of [`StreamError`] in the tcp group.
-pub type TcpError = StreamError;
-/// The name of [`StreamError`] in the tls group.
-pub type SslError = StreamError;
 
 // ---- os ----------------------------------------------------------------------------------------
 
@@ -178,7 +174,7 @@ pub fn tcp_establish(host: &CStr, port: u16) -> Option<usize> {
 }
 
 /// Tries to fill `buf` within `timeout_ms`: the number of bytes read, 0 if none came in time.
-pub fn tcp_read(handle: usize, buf: &mut [u8], timeout_ms: u32) -> Result<usize, TcpError> {
+pub fn tcp_read(handle: usize, buf: &mut [u8], timeout_ms: u32) -> Result<usize, StreamError> {
     let len = buf.len().min(i32::MAX as usize);
     // SAFETY: pointer and length describe `buf`, which is writable.
     let got = unsafe { raw::HAL_TCP_Read(handle, buf.as_mut_ptr().cast(), len as u32, timeout_ms) };
@@ -188,8 +184,26 @@ pub fn tcp_read(handle: usize, buf: &mut [u8], timeout_ms: u32) -> Result<usize,
     }
 }
 
+/// The fast path, for a handle of our own port only ([`tcp_is_default`]): whatever has arrived,
+/// waiting up to `timeout_ms` for the first byte; 0 if none came in time.
+pub fn tcp_read_available(
+    handle: usize,
+    buf: &mut [u8],
+    timeout_ms: u32,
+) -> Result<usize, StreamError> {
+    let fd = tcp::fd_from_handle(handle).ok_or(StreamError::Failed)?;
+    let timeout = Duration::from_millis(u64::from(timeout_ms));
+    tcp::read_some(fd, buf, timeout).map_err(|error| match error {
+        tcp::StreamError::PeerClosed => StreamError::PeerClosed,
+        tcp::StreamError::Io(error) => {
+            log::debug!("TCP read: {error}");
+            StreamError::Failed
+        }
+    })
+}
+
 /// Sends `buf` within `timeout_ms`: the number of bytes sent, fewer on time-out.
-pub fn tcp_write(handle: usize, buf: &[u8], timeout_ms: u32) -> Result<usize, TcpError> {
+pub fn tcp_write(handle: usize, buf: &[u8], timeout_ms: u32) -> Result<usize, StreamError> {
     let len = buf.len().min(i32::MAX as usize);
     // SAFETY: pointer and length describe `buf`.
     let sent = unsafe { raw::HAL_TCP_Write(handle, buf.as_ptr().cast(), len as u32, timeout_ms) };
@@ -236,7 +250,7 @@ pub fn ssl_establish(host: &CStr, port: u16, ca: Option<&CStr>) -> Option<usize>
 }
 
 /// Tries to fill `buf` within `timeout_ms`: the number of bytes read, 0 if none came in time.
-pub fn ssl_read(handle: usize, buf: &mut [u8], timeout_ms: u32) -> Result<usize, SslError> {
+pub fn ssl_read(handle: usize, buf: &mut [u8], timeout_ms: u32) -> Result<usize, StreamError> {
     let len = buf.len().min(i32::MAX as usize);
     // SAFETY: pointer and length describe `buf`, which is writable.
     let got = unsafe {
@@ -254,7 +268,7 @@ pub fn ssl_read(handle: usize, buf: &mut [u8], timeout_ms: u32) -> Result<usize,
 }
 
 /// Sends `buf` within `timeout_ms`: the number of bytes sent, fewer on time-out.
-pub fn ssl_write(handle: usize, buf: &[u8], timeout_ms: u32) -> Result<usize, SslError> {
+pub fn ssl_write(handle: usize, buf: &[u8], timeout_ms: u32) -> Result<usize, StreamError> {
     let len = buf.len().min(i32::MAX as usize);
     // SAFETY: pointer and length describe `buf`.
     let sent =

@@ -2,7 +2,7 @@
 
 use super::{Link, LinkError, Target, reason};
 use crate::hal::diagnostics::{Failure, Stage, TlsInfo};
-use crate::hal::seam::{self, TcpError};
+use crate::hal::seam::{self, StreamError};
 
 pub(super) struct TcpLink {
     handle: usize,
@@ -22,12 +22,11 @@ impl TcpLink {
 
 impl Link for TcpLink {
     fn read(&self, buffer: &mut [u8], wanted: usize, timeout_ms: u32) -> Result<usize, LinkError> {
-        let read = match (self.fast, i32::try_from(self.handle)) {
-            (true, Ok(fd)) => crate::hal::tcp::read_some(fd, buffer, timeout_ms),
-            _ => {
-                let wanted = wanted.min(buffer.len());
-                seam::tcp_read(self.handle, &mut buffer[..wanted], timeout_ms)
-            }
+        let read = if self.fast {
+            seam::tcp_read_available(self.handle, buffer, timeout_ms)
+        } else {
+            let wanted = wanted.min(buffer.len());
+            seam::tcp_read(self.handle, &mut buffer[..wanted], timeout_ms)
         };
         read.map_err(|error| map("read", error))
     }
@@ -47,9 +46,9 @@ impl Drop for TcpLink {
     }
 }
 
-fn map(what: &str, error: TcpError) -> LinkError {
+fn map(what: &str, error: StreamError) -> LinkError {
     match error {
-        TcpError::Closed => LinkError::Closed,
-        TcpError::Failed => LinkError::Failed(format!("TCP {what} failed")),
+        StreamError::PeerClosed => LinkError::Closed,
+        StreamError::Failed => LinkError::Failed(format!("TCP {what} failed")),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Link, LinkError, Target, reason};
 use crate::hal::diagnostics::{Failure, Stage, TlsInfo};
-use crate::hal::seam::{self, SslError};
+use crate::hal::seam::{self, StreamError};
 use crate::hal::tls::{self, TlsError, TlsSession};
 
 pub(super) struct TlsLink {
@@ -16,7 +16,7 @@ pub(super) struct TlsLink {
 
 impl TlsLink {
     pub(super) fn open(target: &Target, ca_pem: &CStr) -> Result<Self, Failure> {
-        let handle = seam::ssl_establish(&target.host, target.port, ca_pem)
+        let handle = seam::ssl_establish(&target.host, target.port, Some(ca_pem))
             .ok_or_else(|| reason(Stage::TlsHandshake, "HAL_SSL_Establish failed"))?;
         let session = if seam::tls_is_default() { tls::lookup(handle) } else { None };
         if let Some(info) = session.as_ref().map(|session| session.info()) {
@@ -67,9 +67,9 @@ fn map_session(error: TlsError) -> LinkError {
     }
 }
 
-fn map_seam(error: SslError) -> LinkError {
+fn map_seam(error: StreamError) -> LinkError {
     match error {
-        SslError::Closed => LinkError::Closed,
-        SslError::Failed => LinkError::Failed("TLS connection failed".to_owned()),
+        StreamError::PeerClosed => LinkError::Closed,
+        StreamError::Failed => LinkError::Failed("TLS connection failed".to_owned()),
     }
 }

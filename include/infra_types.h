@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Basic types of every header. */
+#ifndef _INFRA_TYPES_H_
+#define _INFRA_TYPES_H_
+
+#include <stddef.h>
+#include <stdint.h>
+#include "infra_config.h"
+
+#define IOT_TRUE                         1
+#define IOT_FALSE                        0
+
+#endif /* _INFRA_TYPES_H_ */
