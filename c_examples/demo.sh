@@ -83,7 +83,7 @@ seen() { # WHAT PATTERN
     printf '    %-20s %s\n' "$1" "$(printf '%s' "${found#*:}" | sed 's/\x1b\[[0-9;]*m//g' | tr -s ' ')"
 }
 printf '    %-20s %s\n' "platform started" "127.0.0.1:$port"
-seen "TLS verified" 'TLSv?1\.[23].*TLS-.*x509\.itls\.cn-shanghai\.aliyuncs\.com'
+seen "TLS verified" 'TLSv1\.[23].*x509\.itls\.cn-shanghai\.aliyuncs\.com|x509\.itls\.cn-shanghai\.aliyuncs\.com.*TLSv1\.[23]'
 seen "identity received" '^identity .*productKey'
 seen "product key, name" '^this is .*product key [^,]+, device name .+'
 seen "subscribed" '^subscribed '

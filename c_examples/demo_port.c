@@ -45,7 +45,7 @@ static const char *load(const char *variable)
     const char *path = getenv(variable);
     FILE       *file;
     char       *text;
-    long        size;
+    long        size = -1;
 
     if (path == NULL || path[0] == '\0') {
         return "";
