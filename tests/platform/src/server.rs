@@ -1,0 +1,300 @@
+//! The platform as a whole: its parts, its listeners, its end.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustls::ServerConfig;
+use serde_json::{Value, json};
+
+use crate::auth::Rules;
+use crate::broker::{Broker, DeliveryQos};
+use crate::connection;
+use crate::control;
+use crate::events::Events;
+use crate::faults::Faults;
+use crate::link::How;
+use crate::registry::Registry;
+use crate::session::Message;
+use crate::tls::{self, TlsOptions};
+
+/// Topic on which an X.509 device learns its identity.
+pub const IDENTITY_TOPIC: &str = "/ext/auth/identity/response";
+
+/// How the identity is pushed to X.509 devices.
+#[derive(Debug, Clone)]
+pub struct IdentityPush {
+    /// How often; 0 is never.
+    pub times: u32,
+    /// Time from CONNACK to the first push, and between pushes.
+    pub delay: Duration,
+    /// 0 or 1.
+    pub qos: u8,
+    /// Sent instead of the device's own identity.
+    pub payload: Option<String>,
+}
+
+impl Default for IdentityPush {
+    fn default() -> Self {
+        Self {
+            times: 1,
+            delay: Duration::ZERO,
+            qos: 1,
+            payload: None,
+        }
+    }
+}
+
+/// Everything that can be chosen when a platform starts.
+pub struct Options {
+    /// Address of the TLS listener.
+    pub listen_tls: Option<String>,
+    /// Address of the plain TCP listener.
+    pub listen_tcp: Option<String>,
+    /// Address of the control port.
+    pub control: Option<String>,
+    /// TLS settings, also naming the folder of the device registry's default.
+    pub tls: TlsOptions,
+    /// Registry file; `devices.json` of the PKI folder when `None`.
+    pub devices: Option<PathBuf>,
+    /// JSON-lines log, appended to.
+    pub log: Option<PathBuf>,
+    /// Readable lines on standard output.
+    pub console: bool,
+    /// Identity push.
+    pub identity: IdentityPush,
+    /// Rules of CONNECT.
+    pub rules: Rules,
+    /// Time between two looks for silent devices.
+    pub scan: Duration,
+    /// QoS of deliveries.
+    pub delivery_qos: DeliveryQos,
+    /// Return code for every CONNECT.
+    pub connack: Option<u8>,
+    /// Largest packet accepted from a client, bytes behind the fixed header.
+    pub max_packet: usize,
+    /// Limit for the TLS handshake, and from there to CONNECT.
+    pub patience: Duration,
+    /// Faults active from the start.
+    pub faults: Vec<String>,
+}
+
+/// A running platform, shared by its threads.
+pub struct Platform {
+    /// The log.
+    pub events: Arc<Events>,
+    /// The active faults.
+    pub faults: Arc<Faults>,
+    /// The sessions.
+    pub broker: Broker,
+    /// The devices.
+    pub registry: Registry,
+    /// The options it was started with.
+    pub options: Options,
+    tls: Mutex<Option<Arc<ServerConfig>>>,
+    next_connection: AtomicU64,
+    stopping: AtomicBool,
+    stop: (Mutex<Option<String>>, Condvar),
+}
+
+/// The addresses a platform really listens on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Addresses {
+    /// TLS listener.
+    pub tls: Option<SocketAddr>,
+    /// Plain TCP listener.
+    pub tcp: Option<SocketAddr>,
+    /// Control port.
+    pub control: Option<SocketAddr>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poison| poison.into_inner())
+}
+
+fn bind(address: &str, what: &str) -> Result<(TcpListener, SocketAddr), String> {
+    let failed = |error| format!("cannot listen on {address} for {what}: {error}");
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+impl Platform {
+    /// Starts a platform; the error is a sentence for the user.
+    pub fn start(options: Options) -> Result<(Arc<Self>, Addresses), String> {
+        let registry_path = options
+            .devices
+            .clone()
+            .unwrap_or_else(|| options.tls.pki.join("devices.json"));
+        let registry = Registry::load(&registry_path)?;
+        let faults = Arc::new(Faults::default());
+        for spec in &options.faults {
+            faults.set(spec)?;
+        }
+        let tls = if options.listen_tls.is_some() {
+            Some(tls::server_config(&options.tls)?)
+        } else {
+            None
+        };
+        let bind_if = |address: &Option<String>, what: &str| {
+            address
+                .as_deref()
+                .map(|address| bind(address, what))
+                .transpose()
+        };
+        let tls_listener = bind_if(&options.listen_tls, "TLS")?;
+        let tcp_listener = bind_if(&options.listen_tcp, "TCP")?;
+        let control_listener = bind_if(&options.control, "control")?;
+        let addresses = Addresses {
+            tls: tls_listener.as_ref().map(|(_, address)| *address),
+            tcp: tcp_listener.as_ref().map(|(_, address)| *address),
+            control: control_listener.as_ref().map(|(_, address)| *address),
+        };
+        let events = Events::new(options.log.as_deref(), options.console)
+            .map_err(|error| format!("cannot write the event log: {error}"))?;
+        let platform = Arc::new(Self {
+            events: Arc::new(events),
+            broker: Broker::new(Arc::clone(&faults), options.delivery_qos),
+            faults,
+            registry,
+            tls: Mutex::new(tls),
+            next_connection: AtomicU64::new(1),
+            stopping: AtomicBool::new(false),
+            stop: (Mutex::new(None), Condvar::new()),
+            options,
+        });
+        platform
+            .events
+            .record("started", platform.describe(&addresses));
+        for (listener, secure) in [(tls_listener, true), (tcp_listener, false)] {
+            if let Some((listener, _)) = listener {
+                let platform = Arc::clone(&platform);
+                thread::spawn(move || platform.accept(&listener, secure));
+            }
+        }
+        if let Some((listener, _)) = control_listener {
+            let platform = Arc::clone(&platform);
+            thread::spawn(move || control::serve(&platform, &listener));
+        }
+        let scanner = Arc::clone(&platform);
+        thread::spawn(move || {
+            while !scanner.wait_for_stop(Some(scanner.options.scan)) {
+                scanner.broker.scan(Instant::now());
+            }
+        });
+        Ok((platform, addresses))
+    }
+
+    fn describe(&self, addresses: &Addresses) -> Value {
+        let mut parts = Vec::new();
+        if let Some(address) = addresses.tls {
+            let client = format!("{:?}", self.options.tls.client_cert).to_lowercase();
+            let certificate = &self.options.tls.server_cert;
+            parts.push(format!(
+                "TLS on {address} (certificate {certificate}, client certificate {client})"
+            ));
+        }
+        if let Some(address) = addresses.tcp {
+            parts.push(format!("TCP on {address}"));
+        }
+        if let Some(address) = addresses.control {
+            parts.push(format!("control on {address}"));
+        }
+        parts.push(format!("{} devices known", self.registry.len()));
+        let active = self.faults.active();
+        if !active.is_empty() {
+            parts.push(format!("faults {}", active.join(" ")));
+        }
+        let port = |address: Option<SocketAddr>| address.map(|address| address.port());
+        json!({
+            "text": parts.join(", "),
+            "tls_port": port(addresses.tls),
+            "tcp_port": port(addresses.tcp),
+            "control_port": port(addresses.control),
+        })
+    }
+
+    fn accept(self: &Arc<Self>, listener: &TcpListener, secure: bool) {
+        for socket in listener.incoming() {
+            if self.is_stopping() {
+                return;
+            }
+            match socket {
+                Ok(socket) => {
+                    let number = self.next_connection.fetch_add(1, Ordering::Relaxed);
+                    let platform = Arc::clone(self);
+                    let config = if secure {
+                        lock(&self.tls).clone()
+                    } else {
+                        None
+                    };
+                    thread::spawn(move || connection::serve(&platform, socket, number, config));
+                }
+                // Out of descriptors, most likely: give connections time to end.
+                Err(_) => thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+
+    /// Takes another server certificate of the PKI folder for the connections to come.
+    pub fn use_server_cert(&self, name: &str) -> Result<(), String> {
+        if self.options.listen_tls.is_none() {
+            return Err("there is no TLS listener".into());
+        }
+        let config = tls::server_config(&TlsOptions {
+            server_cert: name.to_owned(),
+            ..self.options.tls.clone()
+        })?;
+        *lock(&self.tls) = Some(config);
+        Ok(())
+    }
+
+    /// The identity message of a device, `None` if the device is none with a certificate.
+    pub fn identity(&self, payload: String) -> Message {
+        let mut message = Message::new(IDENTITY_TOPIC, payload, self.options.identity.qos);
+        message.ephemeral = true;
+        message
+    }
+
+    /// Asks the platform to end; the first reason counts.
+    pub fn stop(&self, reason: &str) {
+        lock(&self.stop.0).get_or_insert_with(|| reason.to_owned());
+        self.stopping.store(true, Ordering::SeqCst);
+        self.stop.1.notify_all();
+    }
+
+    /// Whether the platform is ending.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the platform is asked to end (`true`), or until `limit` is over.
+    pub fn wait_for_stop(&self, limit: Option<Duration>) -> bool {
+        let guard = lock(&self.stop.0);
+        let running = |reason: &mut Option<String>| reason.is_none();
+        match limit {
+            None => drop(self.stop.1.wait_while(guard, running)),
+            Some(limit) => drop(self.stop.1.wait_timeout_while(guard, limit, running)),
+        }
+        self.is_stopping()
+    }
+
+    /// After [`Platform::wait_for_stop`]: closes the connections and releases the ports.
+    pub fn finish(&self, addresses: &Addresses) {
+        let reason = lock(&self.stop.0).clone().unwrap_or_default();
+        for client in self.broker.clients() {
+            client.close_now(How::Graceful, "the platform stops");
+        }
+        self.events.record("stopped", json!({"reason": reason}));
+        for address in [addresses.tls, addresses.tcp, addresses.control]
+            .into_iter()
+            .flatten()
+        {
+            // A connection wakes the thread that waits in accept; it sees the flag and ends.
+            let _ = TcpStream::connect_timeout(&address, Duration::from_millis(200));
+        }
+    }
+}
