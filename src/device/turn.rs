@@ -4,16 +4,24 @@
 //! but no call except another *read* asks for that token, and those give up at their deadline.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::ThreadId;
 use std::time::Duration;
 
 use crate::hal::seam;
 
 #[derive(Default)]
 struct State {
-    holder: Option<ThreadId>,
-    last: Option<ThreadId>,
+    holder: Option<usize>,
+    last: Option<usize>,
     waiting: usize,
+}
+
+/// A number that no other living thread has: the address of a variable of its own. (The standard
+/// library's thread id would allocate for each thread of the application that calls in.)
+fn this_thread() -> usize {
+    thread_local! {
+        static MARK: u8 = const { 0 };
+    }
+    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
 }
 
 /// Fair between two threads that both take it in a loop: they take turns.
@@ -34,7 +42,7 @@ impl Turn {
     /// Takes the token, waiting until `deadline` (milliseconds of the HAL's clock). `None` when
     /// time ran out, `stop` became true, or this thread holds it already.
     pub(super) fn take(&self, deadline: u64, stop: impl Fn() -> bool) -> Option<Token<'_>> {
-        let me = std::thread::current().id();
+        let me = this_thread();
         let mut state = self.lock();
         let mut counted = false;
         let token = loop {

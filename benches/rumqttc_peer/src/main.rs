@@ -40,6 +40,9 @@ fn until(connection: &mut Connection, mut done: impl FnMut(&Event) -> bool) {
 }
 
 fn main() {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        fail("crypto provider");
+    }
     let args: Vec<String> = std::env::args().collect();
     let [_, mode, host, port, ca, size, count] = args.as_slice() else {
         fail("usage: rumqttc-peer MODE HOST PORT CA_FILE|- SIZE COUNT")
