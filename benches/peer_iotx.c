@@ -3,6 +3,7 @@
 
 #include "dev_sign_api.h"
 #include "infra_compat.h"
+#include "infra_state.h"
 #include "mqtt_api.h"
 #include "wrappers.h"
 

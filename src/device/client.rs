@@ -25,8 +25,8 @@ use crate::transport::{Link, LinkError};
 const SUBSCRIBE_SYNC_MAX_MS: u64 = 10_000;
 /// Share of it after which the state is looked at again, milliseconds.
 const SUBSCRIBE_SYNC_SLICE_MS: u64 = 100;
-/// Yield with time-out 0 still reads for this long, milliseconds.
-const YIELD_MIN_MS: u64 = 10;
+/// How long Yield with time-out 0 reads, milliseconds.
+const YIELD_ZERO_MS: u64 = 10;
 /// Longest uninterrupted wait for the network or for a reconnect, milliseconds: bounds how long
 /// a client that is destroyed by another thread goes on waiting.
 pub(super) const WAIT_SLICE_MS: u64 = 200;
@@ -174,7 +174,8 @@ impl Client {
             log::warn!("Yield inside a handler does nothing");
             return;
         }
-        let end = seam::uptime_ms() + timeout_ms.max(YIELD_MIN_MS);
+        let timeout_ms = if timeout_ms == 0 { YIELD_ZERO_MS } else { timeout_ms };
+        let end = seam::uptime_ms() + timeout_ms;
         let mut scratch = Scratch::default();
         loop {
             match self.reading.take(end, || self.is_closed()) {
