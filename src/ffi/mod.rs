@@ -8,5 +8,14 @@
 
 pub mod barrier;
 pub mod cstr;
+pub mod digests;
+pub mod infra_compat;
+pub mod infra_defs;
+pub mod infra_state;
 pub mod infra_types;
+pub mod ioctl;
+pub mod log;
+pub mod memory;
 pub mod mqtt_types;
+pub mod registry;
+pub mod strings;
