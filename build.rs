@@ -18,6 +18,7 @@ fn main() {
     }
     cc::Build::new()
         .files(&sources)
+        .include(root.join("include"))
         .std("c99")
         .pic(true)
         .warnings(true)

@@ -51,8 +51,8 @@ pub unsafe extern "C" fn IOT_Sign_MQTT(
         let device = Device { product_key, device_name, device_secret };
         // SAFETY: not NULL, and the caller promises a writable structure; all-zero is valid for it.
         unsafe { signout.write_bytes(0, 1) };
-        let custom = ioctl::store().mqtt_domain.clone();
-        let domain = domain(region, custom.as_deref());
+        let host = ioctl::store().mqtt_host(region);
+        let domain = domain(region, host.as_deref());
         match link_sdk::sign(&device, domain, SecureMode::Tls, replaceable_hmac_sha256) {
             Ok(signed) => {
                 // SAFETY: as above; each field is checked to fit its array with its NUL: the host
@@ -81,11 +81,12 @@ unsafe fn fill(field: *mut c_char, size: usize, text: &[u8]) {
     unsafe { cstr::write_terminated(text, field) };
 }
 
-/// The domain of a region, with the application's own for the custom one.
-pub(super) fn domain<'a>(region: c_uint, custom: Option<&'a str>) -> Domain<'a> {
-    match link_sdk::MQTT_DOMAINS.get(region as usize) {
-        Some(domain) => Domain::Region(domain),
-        None => Domain::Custom(custom),
+/// What the signer makes of the host name known for a region: prefixed with the product key, or
+/// used as it is for the custom region. The table of public regions is the application's to change.
+pub(super) fn domain(region: c_uint, host: Option<&str>) -> Domain<'_> {
+    match host {
+        Some(host) if region != infra_defs::REGION_CUSTOM => Domain::Region(host),
+        host => Domain::Custom(host),
     }
 }
 

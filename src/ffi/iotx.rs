@@ -24,23 +24,19 @@ struct Stored {
 /// Saves the product key and device name, which an X.509 device has learned from the platform,
 /// through `HAL_Kv_Set`. Call it in the identity handler's wake, e.g. after Construct.
 ///
-/// Returns 0; `STATE_USER_INPUT_PK` or `STATE_USER_INPUT_DN` when a name is unknown or not
-/// UTF-8; `STATE_SYS_DEPEND_KV_SET` when the store refuses. Thread-safe; blocks for the store.
+/// Returns 0; `STATE_USER_INPUT_PK` or `STATE_USER_INPUT_DN` when a name is unknown; `STATE_SYS_DEPEND_KV_SET` when the store refuses. Thread-safe; blocks for the store.
 #[unsafe(no_mangle)]
 pub extern "C" fn iotx_identity_save() -> c_int {
     super::log::init();
     barrier::guard(state::STATE_SYS_DEPEND_KV_SET, || {
-        let (product_key, device_name) = {
-            let store = ioctl::store();
-            (store.product_key.to_vec(), store.device_name.to_vec())
-        };
-        let name = |bytes: Vec<u8>| String::from_utf8(bytes).ok().filter(|name| !name.is_empty());
-        let Some(product_key) = name(product_key) else {
+        let store = ioctl::store();
+        let (product_key, device_name) = (store.product_key, store.device_name);
+        if product_key.is_empty() {
             return state::STATE_USER_INPUT_PK;
-        };
-        let Some(device_name) = name(device_name) else {
+        }
+        if device_name.is_empty() {
             return state::STATE_USER_INPUT_DN;
-        };
+        }
         let Ok(value) = serde_json::to_vec(&Stored { product_key, device_name }) else {
             return state::STATE_SYS_DEPEND_KV_SET;
         };
@@ -68,8 +64,10 @@ pub extern "C" fn iotx_identity_load() -> c_int {
         // What lies in flash is checked like what comes from the network.
         match identity::parse(buffer.get(..size).unwrap_or_default()) {
             Ok(known) => {
-                ioctl::set_identity(&known.product_key, &known.device_name);
-                state::STATE_SUCCESS
+                match ioctl::set_identity(&known.product_key, &known.device_name) {
+                    Ok(()) => state::STATE_SUCCESS,
+                    Err(_) => state::STATE_SYS_DEPEND_KV_GET,
+                }
             }
             Err(refused) => {
                 log::warn!("stored {}", refused.text);

@@ -8,8 +8,21 @@
 
 pub mod barrier;
 pub mod cstr;
+pub mod dev_sign_api;
+pub mod digests;
+pub mod infra_compat;
+pub mod infra_defs;
+pub mod infra_state;
 pub mod infra_types;
+pub mod ioctl;
+pub mod iotx;
+pub mod log;
+pub mod memory;
+pub mod mqtt_api;
+mod mqtt_params;
 pub mod mqtt_types;
+pub mod registry;
+pub mod strings;
 pub mod wrappers_kv;
 pub mod wrappers_os;
 pub mod wrappers_tcp;

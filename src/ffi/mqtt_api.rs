@@ -18,7 +18,8 @@ use super::mqtt_types::{
     iotx_mqtt_nwk_event_t, iotx_mqtt_nwk_param_t, iotx_mqtt_param_t, iotx_mqtt_qos_t,
     iotx_mqtt_topic_info_pt, iotx_mqtt_topic_info_t,
 };
-use super::{barrier, cstr, ioctl, mqtt_params, registry};
+use super::registry::{self, StateSlot};
+use super::{barrier, cstr, ioctl, mqtt_params};
 use crate::device::{Callback, Client, ClientEvent, Delivery, Host, Names, OutMessage};
 use crate::mqtt::topic;
 use crate::state;
@@ -90,7 +91,7 @@ impl Host for CHost {
     }
 
     fn state(&self, code: i32, text: &str) {
-        registry::state_event(registry::ITE_STATE_MQTT_COMM, code, text);
+        registry::state_event(StateSlot::MqttComm, code, text);
     }
 
     fn identity_received(&self, payload: &std::ffi::CStr) {
@@ -98,16 +99,18 @@ impl Host for CHost {
     }
 
     fn store_names(&self, product_key: &str, device_name: &str) {
-        ioctl::set_identity(product_key, device_name);
+        // The lengths were checked when the payload was read.
+        if ioctl::set_identity(product_key, device_name).is_err() {
+            log::error!("identity not stored");
+        }
     }
 
     fn names(&self) -> Names {
         let store = ioctl::store();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Names {
-            product_key: text(&store.product_key),
-            device_name: text(&store.device_name),
-            module: text(&store.module),
+            product_key: store.product_key,
+            device_name: store.device_name,
+            module: store.module,
         }
     }
 
@@ -192,7 +195,7 @@ fn construct(param: Option<&iotx_mqtt_param_t>) -> Option<usize> {
         }
         Some(None) => {
             registry::state_event(
-                registry::ITE_STATE_MQTT_COMM,
+                StateSlot::MqttComm,
                 state::STATE_MQTT_CLI_EXCEED_MAX,
                 "another Construct is under way",
             );
@@ -239,7 +242,7 @@ fn construct(param: Option<&iotx_mqtt_param_t>) -> Option<usize> {
             entry.client.close();
             drop(claim);
             let text = format!("connect failed, ret = {code}");
-            registry::state_event(registry::ITE_STATE_MQTT_COMM, code, &text);
+            registry::state_event(StateSlot::MqttComm, code, &text);
             None
         }
     }
@@ -368,7 +371,7 @@ fn result(sent: Result<u16, i32>) -> c_int {
 }
 
 fn comm_event(code: i32, text: &str) {
-    registry::state_event(registry::ITE_STATE_MQTT_COMM, code, text);
+    registry::state_event(StateSlot::MqttComm, code, text);
 }
 
 /// Subscribes to a filter; its messages go to `topic_handle_func`.

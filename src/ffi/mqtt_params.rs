@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use super::dev_sign_api::{domain, replaceable_hmac_sha256};
 use super::mqtt_types::iotx_mqtt_param_t;
-use super::{cstr, ioctl, registry};
+use super::registry::{self, StateSlot};
+use super::{cstr, ioctl};
 use crate::device::Config;
 use crate::hal::seam;
 use crate::mqtt::{Limits, Login};
@@ -35,7 +36,7 @@ const PEM_MAX: usize = 256 * 1024;
 /// Why the parameters were refused.
 pub(super) struct Refused {
     /// Slot of the state event.
-    pub slot: i32,
+    pub slot: StateSlot,
     /// State code.
     pub code: i32,
     /// Text of the state event.
@@ -44,9 +45,9 @@ pub(super) struct Refused {
 
 fn refuse<T>(code: i32, text: &str) -> Result<T, Refused> {
     let slot = if (state::STATE_SYS_DEPEND_BASE + 1..=state::STATE_USER_INPUT_BASE).contains(&code) {
-        registry::ITE_STATE_USER_INPUT
+        StateSlot::UserInput
     } else {
-        registry::ITE_STATE_MQTT_COMM
+        StateSlot::MqttComm
     };
     Err(Refused { slot, code, text: text.to_owned() })
 }
@@ -115,9 +116,9 @@ pub(super) unsafe fn build(param: Option<&iotx_mqtt_param_t>) -> Result<Config, 
         )
     };
     let device = Device {
-        product_key: &store.product_key,
-        device_name: &store.device_name,
-        device_secret: &store.device_secret,
+        product_key: store.product_key.as_bytes(),
+        device_name: store.device_name.as_bytes(),
+        device_secret: store.device_secret.as_bytes(),
     };
     let id2 = customize_info.is_some_and(|info| info.contains("authtype=id2"));
     let names_known = !device.product_key.is_empty() && !device.device_name.is_empty();
@@ -128,11 +129,12 @@ pub(super) unsafe fn build(param: Option<&iotx_mqtt_param_t>) -> Result<Config, 
         (Some(host), transport)
     });
     let mode = if id2 { SecureMode::Id2 } else { transport };
+    let region_host = store.mqtt_host(store.region);
     let signing_domain = if x509_default || given_host.is_some() {
         // The host is known without the signer, whose own would be useless or unused.
         Domain::Custom(Some(X509_HOST))
     } else {
-        domain(store.region, store.mqtt_domain.as_deref())
+        domain(store.region, region_host.as_deref())
     };
     let signed = match link_sdk::sign(&device, signing_domain, mode, replaceable_hmac_sha256) {
         Ok(signed) => signed,
@@ -228,6 +230,6 @@ pub(super) fn announce(config: &Config) {
     let host = config.target.host.to_string_lossy();
     let port = config.target.port.to_string();
     for text in [&*host, &*port, parameters, &*config.login.username, "***"] {
-        registry::state_event(registry::ITE_STATE_MQTT_COMM, state::STATE_MQTT_CONN_USER_INFO, text);
+        registry::state_event(StateSlot::MqttComm, state::STATE_MQTT_CONN_USER_INFO, text);
     }
 }

@@ -1,0 +1,94 @@
+//! Blocks handed to the application, and the counters `IOT_DumpMemoryStats` prints.
+//!
+//! A block that the application frees itself with `HAL_Free` leaves the library's sight, so the
+//! counters tell what was handed over and what came back, not what the application still holds.
+
+use std::ffi::{c_char, c_void};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{cstr, log, registry};
+
+unsafe extern "C" {
+    fn HAL_Malloc(size: u32) -> *mut c_void;
+    fn HAL_Free(block: *mut c_void);
+}
+
+static OUT_BLOCKS: AtomicU64 = AtomicU64::new(0);
+static OUT_BYTES: AtomicU64 = AtomicU64::new(0);
+static BACK_BLOCKS: AtomicU64 = AtomicU64::new(0);
+
+/// Copies `text` with a NUL into a `HAL_Malloc` block for the application, which frees it with
+/// `HAL_Free`. NULL when memory is short or the text is 4 GiB and more.
+pub fn hand_over(text: &[u8]) -> *mut c_char {
+    let Some(size) = text
+        .len()
+        .checked_add(1)
+        .and_then(|size| u32::try_from(size).ok())
+    else {
+        return std::ptr::null_mut();
+    };
+    // SAFETY: HAL_Malloc has no preconditions.
+    let block: *mut c_char = unsafe { HAL_Malloc(size) }.cast();
+    if !block.is_null() {
+        // SAFETY: the new block has room for the text and its NUL.
+        unsafe { cstr::write_terminated(text, block) };
+        OUT_BLOCKS.fetch_add(1, Ordering::Relaxed);
+        OUT_BYTES.fetch_add(u64::from(size), Ordering::Relaxed);
+    }
+    block
+}
+
+/// Frees a block the application gave to the library, e.g. the answer of a service callback. NULL is
+/// harmless.
+///
+/// # Safety
+/// `block` is NULL or a block of `HAL_Malloc` nobody uses any more.
+pub unsafe fn take_back(block: *mut c_char) {
+    if !block.is_null() {
+        BACK_BLOCKS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller promises a live block of HAL_Malloc.
+        unsafe { HAL_Free(block.cast()) };
+    }
+}
+
+/// A number read when the counters are printed.
+type Gauge = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+static GAUGES: Mutex<Vec<(&'static str, Gauge)>> = Mutex::new(Vec::new());
+
+/// Adds a named number to what [`dump`] prints, e.g. the depth of a queue; a second registration under
+/// the same name replaces the first. `read` is called without a lock held and must not block.
+pub fn register_gauge(name: &'static str, read: impl Fn() -> u64 + Send + Sync + 'static) {
+    let mut gauges = GAUGES.lock().unwrap_or_else(PoisonError::into_inner);
+    gauges.retain(|(known, _)| *known != name);
+    gauges.push((name, Arc::new(read)));
+}
+
+/// Prints the counters, one per line, if `level` is printed now.
+pub(super) fn dump(level: u32) {
+    let current = log::level();
+    if current == 0 || level.min(log::MAX_LEVEL) > current {
+        return;
+    }
+    let line = |name: &str, value: u64| {
+        log::print_line(format_args!("[info] memory: {name}: {value}"));
+    };
+    line(
+        "blocks handed to the application",
+        OUT_BLOCKS.load(Ordering::Relaxed),
+    );
+    line(
+        "bytes handed to the application",
+        OUT_BYTES.load(Ordering::Relaxed),
+    );
+    line("blocks taken back", BACK_BLOCKS.load(Ordering::Relaxed));
+    line("registered callbacks", registry::registered() as u64);
+    let gauges = GAUGES
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    for (name, read) in gauges {
+        line(name, read());
+    }
+}
