@@ -526,12 +526,25 @@ mod tests {
         (listener, queued, address)
     }
 
+    fn bind_loopback(socket: &OwnedFd) -> SocketAddr {
+        let (mut raw, mut len) = to_raw(&SocketAddr::from(([127, 0, 0, 1], 0)));
+        // SAFETY: address and length belong together.
+        let bound = unsafe { libc::bind(socket.as_raw_fd(), (&raw const raw).cast(), len) };
+        assert_eq!(bound, 0);
+        // SAFETY: address and length are valid to write to.
+        let named =
+            unsafe { libc::getsockname(socket.as_raw_fd(), (&raw mut raw).cast(), &raw mut len) };
+        assert_eq!(named, 0);
+        // SAFETY: the system has filled in an IPv4 address.
+        let port = unsafe { (*(&raw const raw).cast::<libc::sockaddr_in>()).sin_port };
+        SocketAddr::from(([127, 0, 0, 1], u16::from_be(port)))
+    }
+
     #[test]
     fn the_next_address_is_tried_after_a_refusal_and_after_silence() {
-        let refused = TcpListener::bind("127.0.0.1:0")
-            .expect("bind")
-            .local_addr()
-            .expect("address");
+        // Bound and not listening: refuses as long as the socket lives.
+        let mute = new_socket(&SocketAddr::from(([127, 0, 0, 1], 0))).expect("socket");
+        let refused = bind_loopback(&mute);
         let (_listener, _queued, silent) = silent_address();
         let good = TcpListener::bind("127.0.0.1:0").expect("bind");
         let addresses = [refused, silent, good.local_addr().expect("address")];
@@ -539,8 +552,7 @@ mod tests {
         let socket = connect_first(&addresses, deadline_in(limits.total), &limits)
             .expect("the third address accepts");
         good.accept().expect("accept");
-        destroy(socket.as_raw_fd()).expect("close");
-        mem::forget(socket);
+        drop(socket);
     }
 
     #[test]

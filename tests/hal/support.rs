@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread;
@@ -79,9 +80,13 @@ pub fn echo_server() -> u16 {
     })
 }
 
-/// A server that resets every connection at once; its port.
+/// A server that resets every connection after its first byte; its port. Not at once: that could
+/// already fail the connect.
 pub fn resetting_server() -> u16 {
-    serve(|stream| reset_on_close(&stream))
+    serve(|mut stream| {
+        let _ = stream.read(&mut [0u8; 1]);
+        reset_on_close(&stream);
+    })
 }
 
 fn serve(handler: impl Fn(std::net::TcpStream) + Send + Clone + 'static) -> u16 {
@@ -94,6 +99,27 @@ fn serve(handler: impl Fn(std::net::TcpStream) + Send + Clone + 'static) -> u16 
         }
     });
     port
+}
+
+/// A port that refuses connections for as long as the socket lives: bound, not listening.
+pub fn unlistened_port() -> (OwnedFd, u16) {
+    // SAFETY: no pointers involved.
+    let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0) };
+    assert!(fd >= 0);
+    // SAFETY: a new descriptor that nobody else owns.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: all-zero bytes are a valid sockaddr_in.
+    let mut address: libc::sockaddr_in = unsafe { std::mem::zeroed() };
+    address.sin_family = libc::AF_INET as libc::sa_family_t;
+    address.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
+    let mut len = size_of_val(&address) as libc::socklen_t;
+    // SAFETY: the structure and its length belong together.
+    let bound = unsafe { libc::bind(fd, (&raw const address).cast(), len) };
+    assert_eq!(bound, 0);
+    // SAFETY: structure and length are valid to write to.
+    let named = unsafe { libc::getsockname(fd, (&raw mut address).cast(), &raw mut len) };
+    assert_eq!(named, 0);
+    (socket, u16::from_be(address.sin_port))
 }
 
 /// What std does not offer.

@@ -1,10 +1,12 @@
 /*
  * The tcp group where it must be alone in its process: descriptor numbers, signals.
- * Arguments: port of a server that echoes, port of one that resets every connection at once.
+ * Arguments: port of a server that echoes, port of one that resets every connection
+ * after its first byte.
  */
 #include "hal.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -129,11 +131,40 @@ static void write_after_reset(uint16_t port)
     int i;
 
     CHECK(fd != (uintptr_t)-1);
-    CHECK(HAL_TCP_Read(fd, buf, 4, 5000) < 0);
+    CHECK(HAL_TCP_Write(fd, "x", 1, 5000) == 1);
+    CHECK(HAL_TCP_Read(fd, buf, 4, 5000) == -2);
     for (i = 0; i < 3; i++) {
         CHECK(HAL_TCP_Write(fd, buf, sizeof(buf), 1000) == -1);
     }
     CHECK(HAL_TCP_Destroy(fd) == 0);
+}
+
+static uintptr_t read_for_a_minute_on;
+static int32_t read_result;
+
+static void *read_for_a_minute(void *arg)
+{
+    char buf[4];
+
+    (void)arg;
+    read_result = HAL_TCP_Read(read_for_a_minute_on, buf, 4, 60000);
+    return NULL;
+}
+
+/* Ending a connection ends the wait of another thread on it. */
+static void destroy_wakes_the_reader(uint16_t port)
+{
+    uint64_t start = HAL_UptimeMs();
+    void *thread;
+
+    read_for_a_minute_on = HAL_TCP_Establish("127.0.0.1", port);
+    CHECK(read_for_a_minute_on != (uintptr_t)-1);
+    CHECK(HAL_ThreadCreate(&thread, read_for_a_minute, NULL, NULL, NULL) == 0);
+    HAL_SleepMs(50);
+    CHECK(HAL_TCP_Destroy(read_for_a_minute_on) == 0);
+    CHECK(pthread_join((pthread_t)thread, NULL) == 0);
+    CHECK(read_result < 0);
+    CHECK(HAL_UptimeMs() - start < 10000);
 }
 
 int main(int argc, char **argv)
@@ -148,6 +179,7 @@ int main(int argc, char **argv)
     handles(echoing);
     interrupted(echoing);
     write_after_reset(resetting);
+    destroy_wakes_the_reader(echoing);
     high_descriptors(echoing);
     return 0;
 }

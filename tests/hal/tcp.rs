@@ -189,15 +189,10 @@ fn ipv6_and_names_connect() {
     let mut buf = [0u8; 3];
     pair.peer.read_exact(&mut buf).expect("read");
     assert_eq!(&buf, b"six");
-    drop(pair);
     // The resolver may put ::1 first, where nobody listens: the next address must be tried.
-    let mut pair = Pair::on("127.0.0.1");
-    let port = pair.peer.local_addr().expect("address").port();
-    pair.peer.write_all(b"x").expect("write");
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
-    let other = listener.local_addr().expect("address").port();
-    assert_ne!(port, other);
-    let handle = seam::tcp_establish(c"localhost", other).expect("connect by name");
+    let port = listener.local_addr().expect("address").port();
+    let handle = seam::tcp_establish(c"localhost", port).expect("connect by name");
     assert!(seam::tcp_destroy(handle));
 }
 
@@ -222,11 +217,7 @@ fn sockets_send_without_delay() {
 
 #[test]
 fn a_refused_connection_says_so() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .expect("bind")
-        .local_addr()
-        .expect("address")
-        .port();
+    let (_socket, port) = support::unlistened_port();
     assert_eq!(seam::tcp_establish(c"127.0.0.1", port), None);
     let failure = diagnostics::take().expect("a reason");
     assert_eq!(failure.stage, Stage::Connect);
@@ -266,17 +257,6 @@ fn unusable_host_names_are_refused_with_a_reason() {
         assert_eq!(unsafe { raw::HAL_TCP_Establish(host, 1883) }, usize::MAX);
         assert_eq!(diagnostics::take().expect("a reason").text, reason);
     }
-}
-
-#[test]
-fn a_destroy_wakes_a_waiting_reader() {
-    let pair = Pair::new();
-    let fd = tcp::fd_from_handle(pair.handle).expect("a descriptor");
-    let reader = thread::spawn(move || seam::tcp_read(fd as usize, &mut [0u8; 4], 60_000));
-    thread::sleep(Duration::from_millis(50));
-    // SAFETY: only ends the traffic; the descriptor stays ours until the drop of `pair`.
-    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
-    assert_eq!(reader.join().expect("reader"), Err(StreamError::PeerClosed));
 }
 
 #[test]
