@@ -155,7 +155,7 @@ class ScriptedServer:
         if tls:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(pki / f"{certificate}.crt", pki / f"{certificate}.key")
-            self._context.load_verify_locations(pki / "root.crt")
+            self._context.load_verify_locations(pki / "device-ca.crt")
             self._context.verify_mode = ssl.CERT_OPTIONAL
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
