@@ -22,7 +22,7 @@ def session(library, ca, port, qos, downlink, **parameters):
     published = [device.publish(TOPIC, f"up {number}", qos=qos) for number in range(20)]
     own = device.until(lambda: len(device.messages) >= 20, 10)
     if downlink:
-        device.publish("/ready", b"yes")
+        device.publish_info("/ready", b"yes", retain=1)
         device.until(lambda: any(m["payload"] == "from mosquitto_pub" for m in device.messages), 15)
     acknowledged = qos == 0 or device.until(
         lambda: all(["PUBLISH_SUCCESS", number] in device.events for number in published), 10)
@@ -44,9 +44,8 @@ def test_message_of_mosquitto_pub_arrives(pki, start_mosquitto):
     broker = start_mosquitto()
     plain = ["-h", "127.0.0.1", "-p", str(broker.plain_port)]
     with ThreadPoolExecutor(1) as pool:
-        # A subscriber waits for the device's own signal that it is ready, instead of a pause.
+        # The device's own, retained signal that it is ready takes the place of a pause.
         ready = subprocess.Popen(["mosquitto_sub", *plain, "-t", "/ready", "-C", "1", "-W", "30"], stdout=subprocess.PIPE)
-        subprocess.run(["mosquitto_pub", *plain, "-t", "/warm-up", "-m", "x"], check=True, timeout=20)
         job = pool.submit(run_isolated, session, ca=pki.text("root.crt"), port=broker.port, qos=1, downlink=True)
         assert ready.communicate(timeout=40)[0] == b"yes\n"
         subprocess.run(["mosquitto_pub", *plain, "-q", "1", "-t", TOPIC, "-m", "from mosquitto_pub"], check=True, timeout=20)

@@ -29,8 +29,8 @@ def connect(library, credentials, host, port, **parameters):
     return device.report(was_connected=connected, seconds=seconds)
 
 
-def run(pki, certificate="server", host="localhost", credentials=None, **parameters):
-    with ScriptedServer(pki, broker, certificate=certificate) as server:
+def run(pki, certificate="server", host="localhost", credentials=None, address="127.0.0.1", **parameters):
+    with ScriptedServer(pki, broker, certificate=certificate, address=address) as server:
         outcome = run_isolated(connect, credentials={**(credentials or pki.trust()), "triple": TRIPLE},
                                host=host, port=server.port, **parameters)
     value = outcome.value
@@ -63,9 +63,10 @@ def test_bad_server(pki, certificate, reason):
 
 def test_a_name_that_only_looks_like_the_right_one(pki):
     """The name is compared with the host that was asked for, whatever else the certificate covers."""
-    value, _, server = run(pki, host="127.0.0.2")
+    value, _, server = run(pki, host="127.0.0.2", address="127.0.0.2")
     assert not value["was_connected"]
     assert server.packets() == []
+    assert any(re.search(r"host|name|address", text, re.I) for text in value["complaints"]), value["complaints"]
 
 
 def test_without_the_platforms_root_nothing_is_trusted(pki):
