@@ -147,17 +147,15 @@ class Connection:
 class ScriptedServer:
     """Listens on a free port; each connection runs `script(connection)` in a thread of its own."""
 
-    def __init__(self, pki, script, *, certificate="server", tls=True):
+    def __init__(self, pki, script, *, certificate="server", address="127.0.0.1"):
         self.script = script
         self.connections = []
         self.errors = []
-        self._context = None
-        if tls:
-            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._context.load_cert_chain(pki / f"{certificate}.crt", pki / f"{certificate}.key")
-            self._context.load_verify_locations(pki / "root.crt")
-            self._context.verify_mode = ssl.CERT_OPTIONAL
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(pki / f"{certificate}.crt", pki / f"{certificate}.key")
+        self._context.load_verify_locations(pki / "device-ca.crt")
+        self._context.verify_mode = ssl.CERT_OPTIONAL
+        self._listener = socket.create_server((address, 0))
         self.port = self._listener.getsockname()[1]
         self._stopping = False
         threading.Thread(target=self._accept, daemon=True).start()
@@ -173,8 +171,7 @@ class ScriptedServer:
     def _run(self, stream):
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            if self._context is not None:
-                stream = self._context.wrap_socket(stream, server_side=True)
+            stream = self._context.wrap_socket(stream, server_side=True)
         except (ssl.SSLError, OSError) as error:
             self.errors.append(str(error))
             return
@@ -209,6 +206,9 @@ class ScriptedServer:
 
     def __exit__(self, *_):
         self._stopping = True
+        # A blocked accept keeps a closed listener alive; shutdown wakes it.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self.connections:
             connection.close()
