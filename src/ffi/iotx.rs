@@ -81,7 +81,7 @@ pub extern "C" fn iotx_identity_load() -> c_int {
 ///
 /// Returns 0; `STATE_SYS_DEPEND_KV_DELETE` when the store refuses or nothing was stored.
 #[unsafe(no_mangle)]
-pub extern "C" fn iotx_identity_erase() -> c_int {
+pub extern "C" fn iotx_identity_forget() -> c_int {
     super::log::init();
     barrier::guard(state::STATE_SYS_DEPEND_KV_DELETE, || {
         if seam::kv_del(IDENTITY_KEY) {
