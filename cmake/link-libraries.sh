@@ -9,7 +9,8 @@
 # link can still drop what it does not use (-Wl,--gc-sections).
 #
 # usage: link-libraries.sh RAW_ARCHIVE OUT_DIR NATIVE_LIBS
-# environment: CC, LD, AR, OBJCOPY, NM (set them together for a cross build), EXPORTS (another list)
+# environment: CC, LD, AR, OBJCOPY, NM (set them together for a cross build), LLD (another linker for
+#              the first step), EXPORTS (another list)
 set -euo pipefail
 export LC_ALL=C
 
@@ -27,6 +28,10 @@ LD=${LD:-ld}
 AR=${AR:-ar}
 OBJCOPY=${OBJCOPY:-objcopy}
 NM=${NM:-nm}
+if [ -z "${LLD:-}" ]; then
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    LLD=$(rustc --print sysroot)/lib/rustlib/$host/bin/gcc-ld/ld.lld
+fi
 soname=libiotx.so.1
 
 mkdir -p "$out"
@@ -39,12 +44,14 @@ if [ -n "$(uniq -d "$work/names")" ]; then
     exit 1
 fi
 
-# 1. Partial link. Each exported name is a root; the archive members behind them follow.
+# 1. Partial link. Each exported name is a root; the archive members behind them follow. The linker
+# is the one that comes with the Rust compiler: the archive carries the compiler's bitcode beside
+# the object code, and GNU ld, where an older LLVM's plug-in is installed, hands the whole archive
+# to that plug-in and loses it. Without the bitcode GNU ld can drop what no root needs.
 sed 's/^/-u /' "$work/names" >"$work/roots"
-# A plug-in of an older LLVM, where one is installed, reports each archive member whose embedded
-# bitcode it cannot read; the object code beside it is what is linked, so those lines are dropped.
-quiet_plugin() { grep -v '^bfd plugin: ' >&2 || true; }
-"$LD" -r --strip-debug -o "$work/whole.o" "@$work/roots" "$raw" 2> >(quiet_plugin)
+"$LLD" -r --strip-debug -o "$work/members.o" "@$work/roots" "$raw"
+"$OBJCOPY" --remove-section=.llvmbc --remove-section=.llvmcmd "$work/members.o"
+"$LD" -r --gc-sections -o "$work/whole.o" "@$work/roots" "$work/members.o"
 
 # -u leaves an undefined symbol behind for a name that nobody defines.
 "$NM" -g --defined-only "$work/whole.o" | awk 'NF {print $NF}' | sort -u >"$work/defined"
@@ -56,8 +63,7 @@ if [ -n "$missing" ]; then
 fi
 
 # 2. Only the listed names stay global. Weak definitions (the HAL) stay weak.
-"$OBJCOPY" --keep-global-symbols="$work/names" --remove-section=.llvmbc --remove-section=.llvmcmd \
-    "$work/whole.o" "$work/iotx.o" 2> >(quiet_plugin)
+"$OBJCOPY" --keep-global-symbols="$work/names" "$work/whole.o" "$work/iotx.o"
 rm -f "$work/libiotx.a"
 "$AR" rcsD "$work/libiotx.a" "$work/iotx.o"
 
