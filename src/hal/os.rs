@@ -480,3 +480,16 @@ pub fn thread_to_handle(thread: libc::pthread_t) -> *mut c_void {
     )]
     ptr::without_provenance_mut(thread as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The substitute for a system without random source still never repeats itself.
+    #[test]
+    fn substitute_numbers_differ() {
+        let numbers: std::collections::HashSet<_> = (0..100).map(|_| substitute_random()).collect();
+        assert!(numbers.len() > 95, "{}", numbers.len());
+        assert!(!numbers.contains(&[0; 4]));
+    }
+}

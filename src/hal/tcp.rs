@@ -79,7 +79,10 @@ pub fn connect(host: &str, port: u16, limits: &Limits) -> Result<OwnedFd, Failur
     let deadline = deadline_in(limits.total);
     let addresses = match host.parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => resolve(host, port, limits.resolve.min(limits.total))?,
+        Err(_) => {
+            let limit = limits.resolve.min(limits.total);
+            resolve(host, port, limit, &RESOLVERS, system_lookup)?
+        }
     };
     connect_first(&addresses, deadline, limits)
         .map_err(|reason| Failure::new(Stage::Connect, with_host(reason, host, &addresses)))
@@ -94,48 +97,62 @@ fn with_host(reason: String, host: &str, addresses: &[SocketAddr]) -> String {
     }
 }
 
-/// Looks the name up in a thread of its own, since the resolver knows no time-out.
-fn resolve(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, Failure> {
-    static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
-    /// Gives the place back when the thread ends, however it ends.
-    struct Place;
-    impl Drop for Place {
-        fn drop(&mut self) {
-            UNDER_WAY.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
+/// Counts the resolver threads under way.
+static RESOLVERS: AtomicUsize = AtomicUsize::new(0);
 
-    let failure = |text: String| Failure::new(Stage::Resolve, text);
-    if UNDER_WAY.fetch_add(1, Ordering::AcqRel) >= MAX_RESOLVERS {
-        UNDER_WAY.fetch_sub(1, Ordering::AcqRel);
-        return Err(failure(format!(
-            "cannot resolve host {host}: resolver does not answer"
-        )));
+/// One resolver thread's place among [`MAX_RESOLVERS`], given back however the thread ends.
+struct Place(&'static AtomicUsize);
+
+impl Place {
+    fn take(under_way: &'static AtomicUsize) -> Option<Place> {
+        let place = Place(under_way);
+        (under_way.fetch_add(1, Ordering::AcqRel) < MAX_RESOLVERS).then_some(place)
     }
-    let place = Place;
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Asks the system's resolver, for as long as that takes.
+fn system_lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    (host, port).to_socket_addrs().map(Iterator::collect)
+}
+
+/// Looks the name up in a thread of its own, since the resolver knows no time-out.
+fn resolve(
+    host: &str,
+    port: u16,
+    limit: Duration,
+    under_way: &'static AtomicUsize,
+    lookup: impl FnOnce(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + 'static,
+) -> Result<Vec<SocketAddr>, Failure> {
+    let failure = |why: &dyn std::fmt::Display| {
+        Failure::new(Stage::Resolve, format!("cannot resolve host {host}: {why}"))
+    };
+    let Some(place) = Place::take(under_way) else {
+        return Err(failure(&"too many earlier questions unanswered"));
+    };
     let (answer, answered) = mpsc::sync_channel(1);
     let name = host.to_owned();
     std::thread::Builder::new()
         .name("iotx-resolve".into())
         .spawn(move || {
             let _place = place;
-            let found = (name.as_str(), port)
-                .to_socket_addrs()
-                .map(Iterator::collect::<Vec<_>>);
             // Nobody listens any more after a time-out; then the answer is of no use.
-            let _ = answer.send(found);
+            let _ = answer.send(lookup(&name, port));
         })
-        .map_err(|error| failure(format!("cannot resolve host {host}: no thread: {error}")))?;
+        .map_err(|error| failure(&format_args!("no thread: {error}")))?;
     match answered.recv_timeout(limit) {
         Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
-        Ok(Ok(_)) => Err(failure(format!("cannot resolve host {host}: no address"))),
-        Ok(Err(error)) => Err(failure(format!("cannot resolve host {host}: {error}"))),
-        Err(_) => {
-            let seconds = limit.as_secs_f32();
-            Err(failure(format!(
-                "cannot resolve host {host}: no answer after {seconds} s"
-            )))
-        }
+        Ok(Ok(_)) => Err(failure(&"no address")),
+        Ok(Err(error)) => Err(failure(&error)),
+        Err(_) => Err(failure(&format_args!(
+            "no answer after {} s",
+            limit.as_secs_f32()
+        ))),
     }
 }
 
@@ -499,92 +516,4 @@ pub fn fd_from_handle(handle: usize) -> Option<RawFd> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-
-    use super::*;
-
-    fn short_limits() -> Limits {
-        Limits {
-            resolve: Duration::from_secs(10),
-            per_address: Duration::from_millis(300),
-            total: Duration::from_secs(10),
-        }
-    }
-
-    /// An address that answers no connection: its queue is full.
-    fn silent_address() -> (TcpListener, Vec<OwnedFd>, SocketAddr) {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
-        // SAFETY: our own listening socket; a second listen only changes the queue length.
-        assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
-        let address = listener.local_addr().expect("address");
-        let mut queued = Vec::new();
-        while let Ok(socket) = connect_one(&address, Duration::from_millis(200)) {
-            queued.push(socket);
-            assert!(queued.len() < 100, "the queue never fills");
-        }
-        (listener, queued, address)
-    }
-
-    fn bind_loopback(socket: &OwnedFd) -> SocketAddr {
-        let (mut raw, mut len) = to_raw(&SocketAddr::from(([127, 0, 0, 1], 0)));
-        // SAFETY: address and length belong together.
-        let bound = unsafe { libc::bind(socket.as_raw_fd(), (&raw const raw).cast(), len) };
-        assert_eq!(bound, 0);
-        // SAFETY: address and length are valid to write to.
-        let named =
-            unsafe { libc::getsockname(socket.as_raw_fd(), (&raw mut raw).cast(), &raw mut len) };
-        assert_eq!(named, 0);
-        // SAFETY: the system has filled in an IPv4 address.
-        let port = unsafe { (*(&raw const raw).cast::<libc::sockaddr_in>()).sin_port };
-        SocketAddr::from(([127, 0, 0, 1], u16::from_be(port)))
-    }
-
-    #[test]
-    fn the_next_address_is_tried_after_a_refusal_and_after_silence() {
-        // Bound and not listening: refuses as long as the socket lives.
-        let mute = new_socket(&SocketAddr::from(([127, 0, 0, 1], 0))).expect("socket");
-        let refused = bind_loopback(&mute);
-        let (_listener, _queued, silent) = silent_address();
-        let good = TcpListener::bind("127.0.0.1:0").expect("bind");
-        let addresses = [refused, silent, good.local_addr().expect("address")];
-        let limits = short_limits();
-        let socket = connect_first(&addresses, deadline_in(limits.total), &limits)
-            .expect("the third address accepts");
-        good.accept().expect("accept");
-        drop(socket);
-    }
-
-    #[test]
-    fn silence_ends_with_the_total_time() {
-        let (_listener, _queued, silent) = silent_address();
-        let limits = Limits {
-            total: Duration::from_millis(300),
-            ..short_limits()
-        };
-        let start = Instant::now();
-        let failure = connect("127.0.0.1", silent.port(), &limits).expect_err("nobody answers");
-        assert!(start.elapsed() < Duration::from_secs(5));
-        assert_eq!(failure.stage, Stage::Connect);
-        assert_eq!(
-            failure.text,
-            format!("connect to {silent} timed out after 0.3 s")
-        );
-    }
-
-    #[test]
-    fn several_addresses_share_the_total_time() {
-        let (_listener, _queued, silent) = silent_address();
-        let limits = Limits {
-            total: Duration::from_millis(1500),
-            ..short_limits()
-        };
-        let start = Instant::now();
-        connect_first(&[silent; 8], deadline_in(limits.total), &limits).expect_err("silence");
-        let lasted = start.elapsed();
-        assert!(
-            lasted >= Duration::from_millis(1400) && lasted < Duration::from_secs(5),
-            "{lasted:?}"
-        );
-    }
-}
+mod tests;

@@ -27,10 +27,11 @@ pub fn library_dir() -> PathBuf {
         .to_owned()
 }
 
-/// An empty directory for one test.
+/// An empty directory for one test, in cargo's directory for such files.
 pub fn scratch(test: &str) -> PathBuf {
-    let directory =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("hal-{test}-{}", std::process::id()));
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("hal")
+        .join(test);
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).expect("scratch directory");
     directory

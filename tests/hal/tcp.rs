@@ -183,12 +183,20 @@ fn the_fast_path_takes_what_has_arrived() {
 }
 
 #[test]
-fn ipv6_and_names_connect() {
+fn ipv6_connects() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("skipped: this machine has no IPv6 loopback");
+        return;
+    }
     let mut pair = Pair::on("::1");
     assert_eq!(seam::tcp_write(pair.handle, b"six", 1000), Ok(3));
     let mut buf = [0u8; 3];
     pair.peer.read_exact(&mut buf).expect("read");
     assert_eq!(&buf, b"six");
+}
+
+#[test]
+fn names_connect() {
     // The resolver may put ::1 first, where nobody listens: the next address must be tried.
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let port = listener.local_addr().expect("address").port();
