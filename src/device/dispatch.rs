@@ -220,7 +220,7 @@ impl Client {
         self.host.store_names(&received.product_key, &received.device_name);
         if differs && !(known.product_key.is_empty() || known.device_name.is_empty()) {
             let text = format!("identity changed to {}.{}", received.product_key, received.device_name);
-            self.tell(state::STATE_SUCCESS, &text);
+            self.tell(state::STATE_USER_INPUT_META_INFO, &text);
         }
         log::info!(
             "identity received: product key {}, device name {}",
