@@ -231,3 +231,28 @@ fn send(client: &Client, packet_id: u16, message: &Message, dup: bool) {
         payload: message.payload.clone(),
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_wrap_and_skip_those_in_use() {
+        let id = DeviceId {
+            product_key: "pk".into(),
+            device_name: "dn".into(),
+        };
+        let mut session = Session::new(id);
+        let message = Message::new("/pk/dn/user/get", "x", 1);
+        session
+            .unacknowledged
+            .extend([1, 2, 65_535].map(|id| (id, message.clone())));
+        session.next_id = 65_534;
+        assert_eq!(session.fresh_id(), 65_534);
+        assert_eq!(session.fresh_id(), 3);
+        assert_eq!(session.acknowledge(2).map(|sent| sent.len()), Some(0));
+        assert!(session.acknowledge(2).is_none());
+        session.next_id = 65_535;
+        assert_eq!(session.fresh_id(), 2);
+    }
+}

@@ -197,6 +197,9 @@ fn a_persistent_session_keeps_subscriptions_and_qos_1() {
         client.publish(),
         (2, GET.into(), 2, b"away, QoS 1".to_vec())
     );
+    running.event("deliver", |event| {
+        event["packet_id"] == 1 && event["dup"] == true
+    });
     client.send(&[puback(1), puback(2)].concat());
     client.ping();
     client.send(&[0xE0, 0]);
