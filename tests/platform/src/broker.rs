@@ -89,6 +89,10 @@ impl Broker {
             *session = Session::new(device.clone());
         }
         session.clean = connect.clean_session;
+        session.auto_subscribe = client
+            .accepted
+            .get()
+            .is_some_and(|accepted| accepted.auto_subscribe);
         session.keep_alive = connect.keep_alive;
         session.since = now_ms();
         session.online = Some(Arc::clone(client));

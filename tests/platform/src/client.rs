@@ -127,6 +127,8 @@ impl Client {
         if !self.closed.swap(true, Ordering::SeqCst) {
             self.record("closed", json!({"reason": reason}));
             self.link.close(how);
+            // Wakes the writing thread, which ends.
+            let _ = self.queue.try_send(Out::Freeze);
         }
     }
 

@@ -48,8 +48,9 @@ pub fn serve(
     let (events, faults) = (Arc::clone(&platform.events), Arc::clone(&platform.faults));
     let client = Client::start(conn, peer, link, info, events, faults);
     let reason = read_loop(platform, &client);
-    client.close_now(How::Graceful, &reason);
+    // In this order: who sees the connection closed finds the device off-line.
     platform.broker.offline(&client);
+    client.close_now(How::Graceful, &reason);
     drain(&client);
 }
 
@@ -357,9 +358,7 @@ fn on_publish(platform: &Arc<Platform>, client: &Arc<Client>, publish: &Publish)
         match applied(platform, client.conn, "delay-puback") {
             None => answer(platform, client, "no-puback", "puback", id, ack),
             Some(delay) => {
-                let client = Arc::clone(client);
-                thread::spawn(move || {
-                    thread::sleep(Duration::from_millis(delay));
+                later(client, delay, move |client| {
                     client.send(ack);
                 });
             }
@@ -503,14 +502,15 @@ fn on_connect(
     } else {
         platform.broker.connect(client, &device, connect, &[]);
         if let Some(message) = messages.into_iter().next() {
-            let (platform, client) = (Arc::clone(platform), Arc::clone(client));
+            let (platform, client) = (Arc::clone(platform), Arc::downgrade(client));
             thread::spawn(move || {
                 for _ in 0..platform.options.identity.times {
-                    if platform.wait_for_stop(Some(platform.options.identity.delay))
-                        || client.is_closed()
-                    {
+                    if platform.wait_for_stop(Some(platform.options.identity.delay)) {
                         return;
                     }
+                    let Some(client) = client.upgrade() else {
+                        return;
+                    };
                     platform.broker.send_identity(&client, message.clone());
                 }
             });
@@ -525,6 +525,21 @@ fn on_connect(
         ),
     );
     Ok(())
+}
+
+/// Does something for the client after a while, if it is still there. The wait keeps no connection open.
+pub fn later(
+    client: &Arc<Client>,
+    milliseconds: u64,
+    action: impl FnOnce(&Client) + Send + 'static,
+) {
+    let client = Arc::downgrade(client);
+    thread::spawn(move || {
+        thread::sleep(Duration::from_millis(milliseconds));
+        if let Some(client) = client.upgrade() {
+            action(&client);
+        }
+    });
 }
 
 /// Faults that follow a good CONNACK.
@@ -550,10 +565,8 @@ fn after_connack(platform: &Arc<Platform>, client: &Arc<Client>, oversize_topic:
         client.freeze();
     }
     if let Some(delay) = applied(platform, client.conn, "close-after") {
-        let client = Arc::clone(client);
-        thread::spawn(move || {
-            thread::sleep(Duration::from_millis(delay));
-            client.close(How::Graceful, "fault close-after");
+        later(client, delay, |client| {
+            client.close(How::Graceful, "fault close-after")
         });
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 /// Events kept for the control port; older ones are forgotten (the file has them all).
 const KEPT: usize = 100_000;
@@ -47,21 +47,15 @@ impl Events {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let mut object = Map::new();
         let mut inner = self
             .inner
             .lock()
             .unwrap_or_else(|poison| poison.into_inner());
-        object.insert("n".into(), inner.next.into());
-        object.insert(
-            "t".into(),
-            u64::try_from(now.as_millis()).unwrap_or_default().into(),
-        );
-        object.insert("event".into(), event.into());
-        if let Value::Object(fields) = fields {
+        let t = u64::try_from(now.as_millis()).unwrap_or_default();
+        let mut value = json!({"n": inner.next, "t": t, "event": event});
+        if let (Value::Object(object), Value::Object(fields)) = (&mut value, fields) {
             object.extend(fields);
         }
-        let value = Value::Object(object);
         inner.next += 1;
         if let Some(file) = &mut inner.file {
             // A full disk must not stop the platform; the events stay readable by the control port.

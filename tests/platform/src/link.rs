@@ -2,8 +2,9 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustls::ServerConnection;
 use socket2::SockRef;
@@ -142,8 +143,7 @@ impl Link {
     pub fn close(&self, how: How) {
         match how {
             How::Graceful => {
-                // If a send is stuck the client does not read: it would not see close_notify either.
-                if let (Some(tls), Ok(_order)) = (&self.tls, self.sending.try_lock()) {
+                if let (Some(tls), Some(_order)) = (&self.tls, self.wait_for_sender()) {
                     let mut records = Vec::new();
                     let mut connection = lock(tls);
                     connection.send_close_notify();
@@ -159,6 +159,22 @@ impl Link {
                 // With this, dropping the socket resets; ending our reading first wakes the reader.
                 let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
                 let _ = self.socket.shutdown(Shutdown::Read);
+            }
+        }
+    }
+
+    /// The right to send, unless a send is stuck: then the client does not read and would not see
+    /// close_notify either.
+    fn wait_for_sender(&self) -> Option<MutexGuard<'_, ()>> {
+        let deadline = Instant::now() + Duration::from_millis(200);
+        loop {
+            match self.sending.try_lock() {
+                Ok(guard) => return Some(guard),
+                Err(TryLockError::Poisoned(poison)) => return Some(poison.into_inner()),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(1))
+                }
+                Err(TryLockError::WouldBlock) => return None,
             }
         }
     }

@@ -191,6 +191,10 @@ fn run(serve: Serve) -> Result<(), String> {
         patience: Duration::from_millis(serve.handshake_ms),
         faults: serve.faults,
     };
+    if let Some(path) = &serve.ready {
+        // One left by an earlier run would tell wrong ports.
+        let _ = fs::remove_file(path);
+    }
     // Before anything else, so that a signal during the start is not lost.
     let mut signals = Signals::new([SIGTERM, SIGINT])
         .map_err(|error| format!("cannot watch for signals: {error}"))?;

@@ -1,14 +1,13 @@
 //! Dynamic registration over MQTT: the answer to a device that came with the secret of its product.
 
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 use rustls::crypto::ring;
 use serde_json::json;
 
 use crate::auth::Mode;
 use crate::client::Client;
+use crate::connection::later;
 use crate::link::How;
 use crate::mqtt::{Publish, encode};
 use crate::registry::DeviceId;
@@ -18,7 +17,7 @@ use crate::sign::to_hex;
 /// The topic of both answers.
 const TOPIC: &str = "/ext/register";
 /// How long a registering device may stay.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT_MS: u64 = 15_000;
 
 /// CONNACK, then the secret or token. Neither is logged.
 pub fn answer(
@@ -64,9 +63,7 @@ pub fn answer(
         packet_id: 1,
         payload: payload.to_string().into_bytes(),
     }));
-    let client = Arc::clone(client);
-    thread::spawn(move || {
-        thread::sleep(LIMIT);
-        client.close(How::Graceful, "registration takes too long");
+    later(client, LIMIT_MS, |client| {
+        client.close(How::Graceful, "registration takes too long")
     });
 }

@@ -65,6 +65,8 @@ pub struct Session {
     pub online: Option<Arc<Client>>,
     /// It ends with the connection.
     pub clean: bool,
+    /// System topics count as subscribed.
+    pub auto_subscribe: bool,
     /// Seconds, of the live connection.
     pub keep_alive: u16,
     /// Unix milliseconds of the CONNECT.
@@ -82,6 +84,7 @@ impl Session {
             subscriptions: BTreeMap::new(),
             online: None,
             clean: true,
+            auto_subscribe: false,
             keep_alive: 0,
             since: 0,
             unacknowledged: VecDeque::new(),
@@ -94,12 +97,7 @@ impl Session {
     /// what the cloud sends, never for what the device itself published.
     pub fn wants(&self, name: &str, from_cloud: bool) -> bool {
         self.subscribed_qos(name).is_some()
-            || from_cloud
-                && self
-                    .online
-                    .as_ref()
-                    .is_some_and(|client| client.accepted.get().is_some_and(|a| a.auto_subscribe))
-                && acl::auto_subscribed(&self.device, name)
+            || from_cloud && self.auto_subscribe && acl::auto_subscribed(&self.device, name)
     }
 
     /// The highest QoS granted to a filter that matches.
@@ -232,4 +230,29 @@ fn send(client: &Client, packet_id: u16, message: &Message, dup: bool) {
         packet_id,
         payload: message.payload.clone(),
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_wrap_and_skip_those_in_use() {
+        let id = DeviceId {
+            product_key: "pk".into(),
+            device_name: "dn".into(),
+        };
+        let mut session = Session::new(id);
+        let message = Message::new("/pk/dn/user/get", "x", 1);
+        session
+            .unacknowledged
+            .extend([1, 2, 65_535].map(|id| (id, message.clone())));
+        session.next_id = 65_534;
+        assert_eq!(session.fresh_id(), 65_534);
+        assert_eq!(session.fresh_id(), 3);
+        assert_eq!(session.acknowledge(2).map(|sent| sent.len()), Some(0));
+        assert!(session.acknowledge(2).is_none());
+        session.next_id = 65_535;
+        assert_eq!(session.fresh_id(), 2);
+    }
 }

@@ -1,0 +1,15 @@
+//! Tests of the local platform: its codec and checks alone, then whole connections with a client that is
+//! written here and speaks bytes.
+
+mod codec;
+mod connecting;
+mod control;
+mod faults;
+mod identity;
+mod pki;
+mod program;
+mod registration;
+mod sessions;
+mod signing;
+mod support;
+mod tls;
