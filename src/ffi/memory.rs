@@ -57,7 +57,7 @@ type Gauge = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 static GAUGES: Mutex<Vec<(&'static str, Gauge)>> = Mutex::new(Vec::new());
 
-/// Adds a named number to what [`dump`] prints, e.g. the depth of a queue; a second registration under
+/// Adds a named number to what `IOT_DumpMemoryStats` prints, e.g. the depth of a queue; a second registration under
 /// the same name replaces the first. `read` is called without a lock held and must not block.
 pub fn register_gauge(name: &'static str, read: impl Fn() -> u64 + Send + Sync + 'static) {
     let mut gauges = GAUGES.lock().unwrap_or_else(PoisonError::into_inner);
