@@ -1,0 +1,48 @@
+//! Handles for C: keys into a process-wide table, never pointers, so that a stale handle is an
+//! error instead of undefined behaviour.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex};
+
+use super::{TlsSession, lock};
+
+struct Table {
+    sessions: HashMap<usize, Arc<dyn TlsSession>>,
+    next: usize,
+}
+
+static TABLE: Mutex<Option<Table>> = Mutex::new(None);
+
+/// Adds a session and returns its handle: never 0, never `usize::MAX`, and not used again before
+/// the counter has gone through all its values.
+pub fn insert(session: Arc<dyn TlsSession>) -> usize {
+    let mut table = lock(&TABLE);
+    let table = table.get_or_insert_with(|| Table {
+        sessions: HashMap::new(),
+        next: 1,
+    });
+    loop {
+        let handle = table.next;
+        table.next = if handle >= usize::MAX - 1 {
+            1
+        } else {
+            handle + 1
+        };
+        if let Entry::Vacant(place) = table.sessions.entry(handle) {
+            place.insert(session);
+            return handle;
+        }
+    }
+}
+
+/// The session behind `handle`, if it is still open. This is also the core's way around the C
+/// calls when the TLS HAL is our own.
+pub fn lookup(handle: usize) -> Option<Arc<dyn TlsSession>> {
+    lock(&TABLE).as_ref()?.sessions.get(&handle).cloned()
+}
+
+/// Takes the session out of the table; the handle is stale from then on.
+pub fn remove(handle: usize) -> Option<Arc<dyn TlsSession>> {
+    lock(&TABLE).as_mut()?.sessions.remove(&handle)
+}

@@ -1,0 +1,98 @@
+//! Loading of trust anchors and client identity from PEM.
+
+use std::sync::Arc;
+
+use mbedtls::alloc::List;
+use mbedtls::error::codes;
+use mbedtls::pk::Pk;
+use mbedtls::x509::Certificate;
+use zeroize::Zeroizing;
+
+use super::Identity;
+use crate::hal::diagnostics::{Failure, Stage};
+
+const BEGIN_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
+/// A client certificate chain and its private key, checked to belong together.
+pub struct ClientIdentity {
+    /// The chain, leaf first.
+    pub chain: Arc<List<Certificate>>,
+    /// The key of the leaf.
+    pub key: Arc<Pk>,
+}
+
+fn bad(text: impl Into<String>) -> Failure {
+    Failure::new(Stage::TlsConfig, text)
+}
+
+/// PEM text with exactly one NUL behind it, as the TLS library wants it.
+fn terminated(pem: &[u8]) -> Zeroizing<Vec<u8>> {
+    let end = pem.iter().position(|&byte| byte == 0).unwrap_or(pem.len());
+    let mut text = Zeroizing::new(Vec::with_capacity(end + 1));
+    text.extend_from_slice(&pem[..end]);
+    text.push(0);
+    text
+}
+
+/// Parses all certificates of `pem`; also returns how many of them were unreadable.
+fn certificates(pem: &[u8], what: &str) -> Result<(List<Certificate>, usize), Failure> {
+    let text = terminated(pem);
+    let windows = text.windows(BEGIN_CERTIFICATE.len());
+    let blocks = windows
+        .filter(|window| *window == BEGIN_CERTIFICATE)
+        .count();
+    if blocks == 0 {
+        return Err(bad(format!("{what} is not a PEM certificate")));
+    }
+    let list = Certificate::from_pem_multiple(&text)
+        .map_err(|error| bad(format!("{what} is unreadable ({error})")))?;
+    let read = list.iter().count();
+    Ok((list, blocks.saturating_sub(read)))
+}
+
+/// Loads the trust anchors. One unreadable entry among good ones does not cut a device off; it
+/// is left out with a warning.
+pub fn trust_anchors(pem: &[u8]) -> Result<Arc<List<Certificate>>, Failure> {
+    let (list, unreadable) = certificates(pem, "CA bundle")?;
+    if unreadable > 0 {
+        log::warn!("CA bundle: {unreadable} certificate(s) unreadable and left out");
+    }
+    Ok(Arc::new(list))
+}
+
+/// Loads a client identity and checks that the key is the one of the certificate.
+pub fn client_identity(identity: &Identity) -> Result<ClientIdentity, Failure> {
+    let (chain, unreadable) = certificates(&identity.certificate_pem, "client certificate")?;
+    if unreadable > 0 {
+        return Err(bad("client certificate chain has an unreadable entry"));
+    }
+    if identity
+        .key_pem
+        .iter()
+        .all(|&byte| byte == 0 || byte.is_ascii_whitespace())
+    {
+        return Err(bad("client certificate without a private key"));
+    }
+    let key = Pk::from_private_key(&terminated(&identity.key_pem), None).map_err(|error| {
+        match error.high_level() {
+            Some(codes::PkPasswordRequired | codes::PemPasswordRequired) => {
+                bad("client key is encrypted; a key without password is needed")
+            }
+            // The code names a kind of fault, never content of the key.
+            _ => bad(format!(
+                "client key is not a readable PEM private key ({error})"
+            )),
+        }
+    })?;
+    let leaf = chain
+        .iter()
+        .next()
+        .ok_or_else(|| bad("client certificate is empty"))?;
+    if !Pk::check_pair(leaf.public_key(), &key) {
+        return Err(bad("client key does not belong to the client certificate"));
+    }
+    Ok(ClientIdentity {
+        chain: Arc::new(chain),
+        key: Arc::new(key),
+    })
+}

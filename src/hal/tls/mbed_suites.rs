@@ -1,0 +1,63 @@
+//! The cipher suites offered, in order of preference.
+
+/// A suite by its IANA number and the name reported in `TlsInfo`.
+pub struct Suite(pub u16, pub &'static str);
+
+/// First offer: ephemeral key exchange and authenticated encryption only.
+pub const PREFERRED: &[Suite] = &[
+    Suite(0xC02B, "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256"),
+    Suite(0xC02F, "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256"),
+    Suite(0xCCA9, "TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256"),
+    Suite(0xCCA8, "TLS-ECDHE-RSA-WITH-CHACHA20-POLY1305-SHA256"),
+    Suite(0xC02C, "TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384"),
+    Suite(0xC030, "TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384"),
+    Suite(0xC0AC, "TLS-ECDHE-ECDSA-WITH-AES-128-CCM"),
+    Suite(0xC0AD, "TLS-ECDHE-ECDSA-WITH-AES-256-CCM"),
+];
+
+/// For servers that have none of the above. Offered behind them, so that nobody who forges the
+/// refusal of the first offer gains a weaker suite from a server that has a better one.
+pub const COMPATIBLE: &[Suite] = &[
+    Suite(0xC023, "TLS-ECDHE-ECDSA-WITH-AES-128-CBC-SHA256"),
+    Suite(0xC027, "TLS-ECDHE-RSA-WITH-AES-128-CBC-SHA256"),
+    Suite(0xC024, "TLS-ECDHE-ECDSA-WITH-AES-256-CBC-SHA384"),
+    Suite(0xC028, "TLS-ECDHE-RSA-WITH-AES-256-CBC-SHA384"),
+    Suite(0xC009, "TLS-ECDHE-ECDSA-WITH-AES-128-CBC-SHA"),
+    Suite(0xC013, "TLS-ECDHE-RSA-WITH-AES-128-CBC-SHA"),
+    Suite(0xC00A, "TLS-ECDHE-ECDSA-WITH-AES-256-CBC-SHA"),
+    Suite(0xC014, "TLS-ECDHE-RSA-WITH-AES-256-CBC-SHA"),
+    Suite(0x009C, "TLS-RSA-WITH-AES-128-GCM-SHA256"),
+    Suite(0x009D, "TLS-RSA-WITH-AES-256-GCM-SHA384"),
+    Suite(0x003C, "TLS-RSA-WITH-AES-128-CBC-SHA256"),
+    Suite(0x003D, "TLS-RSA-WITH-AES-256-CBC-SHA256"),
+    Suite(0x002F, "TLS-RSA-WITH-AES-128-CBC-SHA"),
+    Suite(0x0035, "TLS-RSA-WITH-AES-256-CBC-SHA"),
+];
+
+/// Which suites to offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// [`PREFERRED`] only.
+    Preferred,
+    /// [`PREFERRED`], then [`COMPATIBLE`].
+    Compatible,
+}
+
+/// The numbers of an offer, ended by 0 as the TLS library wants them.
+pub fn numbers(offer: Offer) -> Vec<i32> {
+    let extra = match offer {
+        Offer::Preferred => &[][..],
+        Offer::Compatible => COMPATIBLE,
+    };
+    let all = PREFERRED.iter().chain(extra);
+    all.map(|suite| i32::from(suite.0)).chain([0]).collect()
+}
+
+/// The name of a suite that we offered.
+pub fn name(number: u16) -> String {
+    let mut all = PREFERRED.iter().chain(COMPATIBLE);
+    match all.find(|suite| suite.0 == number) {
+        Some(suite) => suite.1.to_owned(),
+        None => format!("0x{number:04X}"),
+    }
+}
