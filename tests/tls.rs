@@ -2,9 +2,15 @@
 
 #[path = "tls/hal.rs"]
 mod hal;
+#[path = "tls/handshake.rs"]
+mod handshake;
+#[path = "tls/identity.rs"]
+mod identity;
 #[path = "tls/peer.rs"]
 mod peer;
 #[path = "tls/pki.rs"]
 mod pki;
 #[path = "tls/traffic.rs"]
 mod traffic;
+#[path = "tls/verify.rs"]
+mod verify;

@@ -15,7 +15,8 @@ pub struct SslHooks {
 unsafe extern "C" {
     pub fn HAL_SSL_Establish(host: *const c_char, port: u16, ca: *const c_char, len: u32) -> usize;
     pub fn HAL_SSL_Read(handle: usize, buf: *mut c_char, len: c_int, timeout_ms: c_int) -> c_int;
-    pub fn HAL_SSL_Write(handle: usize, buf: *const c_char, len: c_int, timeout_ms: c_int) -> c_int;
+    pub fn HAL_SSL_Write(handle: usize, buf: *const c_char, len: c_int, timeout_ms: c_int)
+    -> c_int;
     pub fn HAL_SSL_Destroy(handle: usize) -> i32;
     pub fn ssl_hooks_set(hooks: *mut SslHooks) -> c_int;
     pub fn iotx_port_tls_is_default() -> c_int;

@@ -47,7 +47,12 @@ impl Server {
                 break port.parse().expect("port number");
             }
         };
-        Server { child, port, stdin, stdout }
+        Server {
+            child,
+            port,
+            stdin,
+            stdout,
+        }
     }
 
     /// A plain server for the good RSA certificate.
@@ -72,16 +77,18 @@ impl Server {
         self.send(b"Q\n");
     }
 
-    /// Waits until the server has printed `wanted` (it prints what the client sends).
+    /// Waits until the server has printed a line with `wanted` (it prints what the client sends,
+    /// among other things), and returns everything up to there.
     pub fn wait_for(&mut self, wanted: &str) -> String {
         let mut text = String::new();
-        while !text.contains(wanted) {
-            let mut byte = [0];
-            let count = self.stdout.read(&mut byte).expect("s_server output");
-            assert!(count > 0, "s_server ended, printed: {text}");
-            text.push(char::from(byte[0]));
+        loop {
+            let start = text.len();
+            let count = self.stdout.read_line(&mut text).expect("s_server output");
+            assert!(count > 0, "s_server ended before it printed {wanted:?}");
+            if text[start..].contains(wanted) {
+                return text;
+            }
         }
-        text
     }
 }
 
@@ -143,8 +150,16 @@ impl Proxy {
         };
         let open = std::sync::Arc::new(Gate::default());
         let upward = std::sync::Arc::new(Gate::default());
-        copy(server.try_clone().unwrap(), client.try_clone().unwrap(), open);
-        copy(client.try_clone().unwrap(), server.try_clone().unwrap(), upward.clone());
+        copy(
+            server.try_clone().unwrap(),
+            client.try_clone().unwrap(),
+            open,
+        );
+        copy(
+            client.try_clone().unwrap(),
+            server.try_clone().unwrap(),
+            upward.clone(),
+        );
         while let Ok(order) = todo.recv() {
             match order {
                 Order::Cut => {

@@ -8,6 +8,7 @@ use mbedtls::error::{Error, codes};
 use mbedtls::pk::EcGroupId;
 use mbedtls::ssl::config::{AuthMode, Endpoint, Preset, Transport, UseSessionTickets, Version};
 use mbedtls::ssl::{Config, Context};
+use mbedtls::x509::VerifyError;
 
 use super::Options;
 use super::alert;
@@ -152,7 +153,7 @@ impl Handshake<'_> {
                 Ok(()) => {}
                 Err(ref error) if wants_more(error) => {}
                 // Its alert to the server has just been sent, as far as that was possible.
-                Err(ref error) => return Err(self.failed(error)),
+                Err(ref error) => return Err(self.failed(error, context.verify_result().err())),
             }
             let progress = match sent {
                 Ok(true) if step.is_ok() => break,
@@ -213,7 +214,7 @@ impl Handshake<'_> {
     }
 
     /// Clear text for an error of the library.
-    fn failed(&self, error: &Error) -> Attempt {
+    fn failed(&self, error: &Error, flags: Option<VerifyError>) -> Attempt {
         let (answered, not_tls, fatal) = self.watched();
         let high = error.high_level();
         if let (Some(codes::SslFatalAlertMessage), Some(description)) = (high, fatal) {
@@ -230,11 +231,13 @@ impl Handshake<'_> {
         let low = error.low_level();
         let (stage, text) = match high {
             Some(codes::X509CertVerifyFailed) => {
-                (Stage::TlsVerify, self.verifier.reason().unwrap_or_default())
+                let reason = self.verifier.reason(None);
+                let general = "server certificate verification failed";
+                (Stage::TlsVerify, reason.unwrap_or(general.into()))
             }
             // Also reported when a key or its use is unsuitable although the chain is fine.
             Some(codes::SslBadHsCertificate) => {
-                let reason = self.verifier.reason();
+                let reason = self.verifier.reason(flags);
                 (
                     Stage::TlsVerify,
                     reason.unwrap_or("server certificate is not usable".into()),
