@@ -10,6 +10,8 @@ mod identity;
 mod peer;
 #[path = "tls/pki.rs"]
 mod pki;
+#[path = "tls/programs.rs"]
+mod programs;
 #[path = "tls/traffic.rs"]
 mod traffic;
 #[path = "tls/verify.rs"]

@@ -111,6 +111,7 @@ fn plain_text_server_is_recognised() {
 
 #[test]
 fn server_that_closes_is_told_apart() {
+    pki();
     let port = scripted(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
     });
@@ -124,6 +125,7 @@ fn server_that_closes_is_told_apart() {
 
 #[test]
 fn silent_server_costs_the_handshake_time_and_no_more() {
+    pki();
     // The back log of the listener completes the connection; nobody ever answers on it.
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let port = listener.local_addr().expect("address").port();
@@ -141,11 +143,12 @@ fn silent_server_costs_the_handshake_time_and_no_more() {
 
 #[test]
 fn drip_feeding_server_does_not_stretch_the_time() {
+    pki();
     let port = scripted(|mut stream| {
-        // A handshake record of 4096 bytes that takes for ever to come.
-        let _ = stream.write_all(&[22, 3, 3, 16, 0, 2, 0, 15, 252]);
+        // A handshake record of 16 KiB that takes seconds to come.
+        let _ = stream.write_all(&[22, 3, 3, 63, 0, 2, 0, 62, 252]);
         while stream.write_all(&[0]).is_ok() {
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_micros(300));
         }
     });
     let (result, time) = timed(|| attempt(port, 500));

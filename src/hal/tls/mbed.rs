@@ -162,18 +162,20 @@ impl Handshake<'_> {
                 // still be waiting, but it cannot complete the handshake any more.
                 Ok(false) => Ok(false),
                 // A server that refuses closes its end at once: its alert is worth reading.
+                Err(error) if step.is_ok() => Err(error),
                 Err(_) => match socket.fill(&self.wire, self.deadline) {
                     Ok(true) => Ok(true),
                     _ => Err(TcpError::Failed),
                 },
             };
-            match progress {
-                Ok(true) => {}
-                Ok(false) if self.deadline.passed() => return Err(self.timed_out()),
-                Ok(false) => continue,
-                Err(error) => return Err(self.lost(error)),
+            if let Err(error) = progress {
+                return Err(self.lost(error));
             }
             step = context.handshake();
+            // Also after input: a flight that comes in drops must not stretch the time.
+            if matches!(&step, Err(error) if wants_more(error)) && self.deadline.passed() {
+                return Err(self.timed_out());
+            }
         }
         self.finish(context, socket)
     }
