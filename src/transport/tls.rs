@@ -19,14 +19,6 @@ impl TlsLink {
         let handle = seam::ssl_establish(&target.host, target.port, Some(ca_pem))
             .ok_or_else(|| reason(Stage::TlsHandshake, "HAL_SSL_Establish failed"))?;
         let session = if seam::tls_is_default() { tls::lookup(handle) } else { None };
-        if let Some(info) = session.as_ref().map(|session| session.info()) {
-            log::info!(
-                "TLS verified: {}, {}, server name {}",
-                info.version,
-                info.suite,
-                info.server_name
-            );
-        }
         Ok(TlsLink { handle, session })
     }
 }

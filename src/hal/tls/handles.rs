@@ -1,14 +1,14 @@
 //! Handles for C: keys into a process-wide table, never pointers, so that a stale handle is an
 //! error instead of undefined behaviour.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex};
 
 use super::{TlsSession, lock};
 
 struct Table {
-    sessions: HashMap<usize, Arc<dyn TlsSession>>,
+    sessions: BTreeMap<usize, Arc<dyn TlsSession>>,
     next: usize,
 }
 
@@ -19,7 +19,7 @@ static TABLE: Mutex<Option<Table>> = Mutex::new(None);
 pub fn insert(session: Arc<dyn TlsSession>) -> usize {
     let mut table = lock(&TABLE);
     let table = table.get_or_insert_with(|| Table {
-        sessions: HashMap::new(),
+        sessions: BTreeMap::new(),
         next: 1,
     });
     loop {

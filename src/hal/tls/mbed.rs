@@ -8,6 +8,7 @@ use mbedtls::error::{Error, codes};
 use mbedtls::pk::EcGroupId;
 use mbedtls::ssl::config::{AuthMode, Endpoint, Preset, Transport, UseSessionTickets, Version};
 use mbedtls::ssl::{Config, Context};
+use mbedtls::x509::VerifyError;
 
 use super::Options;
 use super::alert;
@@ -75,8 +76,9 @@ fn prepare_library() {
         let _ = Config::new(Endpoint::Client, Transport::Stream, Preset::Default);
         // Setting a key fills the tables. A key of the right length cannot be refused, and if it
         // were, the handshake would report it.
-        let _ = Cipher::<Encryption, Authenticated, Fresh>::new(CipherId::Aes, CipherMode::GCM, 128)
-            .and_then(|cipher| cipher.set_key_iv(&[0; 16], &[0; 12]).map(drop));
+        let _ =
+            Cipher::<Encryption, Authenticated, Fresh>::new(CipherId::Aes, CipherMode::GCM, 128)
+                .and_then(|cipher| cipher.set_key_iv(&[0; 16], &[0; 12]).map(drop));
     });
 }
 
@@ -151,7 +153,7 @@ impl Handshake<'_> {
                 Ok(()) => {}
                 Err(ref error) if wants_more(error) => {}
                 // Its alert to the server has just been sent, as far as that was possible.
-                Err(ref error) => return Err(self.failed(error)),
+                Err(ref error) => return Err(self.failed(error, context.verify_result().err())),
             }
             let progress = match sent {
                 Ok(true) if step.is_ok() => break,
@@ -160,18 +162,20 @@ impl Handshake<'_> {
                 // still be waiting, but it cannot complete the handshake any more.
                 Ok(false) => Ok(false),
                 // A server that refuses closes its end at once: its alert is worth reading.
+                Err(error) if step.is_ok() => Err(error),
                 Err(_) => match socket.fill(&self.wire, self.deadline) {
                     Ok(true) => Ok(true),
                     _ => Err(StreamError::Failed),
                 },
             };
-            match progress {
-                Ok(true) => {}
-                Ok(false) if self.deadline.passed() => return Err(self.timed_out()),
-                Ok(false) => continue,
-                Err(error) => return Err(self.lost(error)),
+            if let Err(error) = progress {
+                return Err(self.lost(error));
             }
             step = context.handshake();
+            // Also after input: a flight that comes in drops must not stretch the time.
+            if matches!(&step, Err(error) if wants_more(error)) && self.deadline.passed() {
+                return Err(self.timed_out());
+            }
         }
         self.finish(context, socket)
     }
@@ -193,7 +197,7 @@ impl Handshake<'_> {
             server_name: self.options.server.to_string(),
         };
         log::info!(
-            "TLS session: {} {} {}",
+            "TLS verified: {}, {}, server name {}",
             info.version,
             info.suite,
             info.server_name
@@ -212,7 +216,7 @@ impl Handshake<'_> {
     }
 
     /// Clear text for an error of the library.
-    fn failed(&self, error: &Error) -> Attempt {
+    fn failed(&self, error: &Error, flags: Option<VerifyError>) -> Attempt {
         let (answered, not_tls, fatal) = self.watched();
         let high = error.high_level();
         if let (Some(codes::SslFatalAlertMessage), Some(description)) = (high, fatal) {
@@ -229,11 +233,13 @@ impl Handshake<'_> {
         let low = error.low_level();
         let (stage, text) = match high {
             Some(codes::X509CertVerifyFailed) => {
-                (Stage::TlsVerify, self.verifier.reason().unwrap_or_default())
+                let reason = self.verifier.reason(None);
+                let general = "server certificate verification failed";
+                (Stage::TlsVerify, reason.unwrap_or(general.into()))
             }
             // Also reported when a key or its use is unsuitable although the chain is fine.
             Some(codes::SslBadHsCertificate) => {
-                let reason = self.verifier.reason();
+                let reason = self.verifier.reason(flags);
                 (
                     Stage::TlsVerify,
                     reason.unwrap_or("server certificate is not usable".into()),

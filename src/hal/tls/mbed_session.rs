@@ -237,6 +237,7 @@ impl TlsSession for MbedSession {
         if buf.is_empty() {
             return Ok(0);
         }
+        let mut waited = false;
         loop {
             let decrypted = self.decrypt(buf);
             let answered = self.send_answers();
@@ -244,19 +245,19 @@ impl TlsSession for MbedSession {
                 Ok(0) => answered?,
                 other => return other,
             }
+            // A close() meanwhile outweighs the time-out.
+            self.check(&[&self.read_end])?;
+            // Also after input: a record that comes in drops must not stretch the time.
+            if waited && deadline.passed() {
+                return Ok(0);
+            }
             match self.socket.fill(&self.wire, deadline) {
-                Ok(true) => {}
-                Ok(false) if deadline.passed() => {
-                    // A close() meanwhile outweighs the time-out.
-                    return self.check(&[&self.read_end]).map(|()| 0);
-                }
-                Ok(false) => {}
+                Ok(_) => waited = true,
                 Err(StreamError::PeerClosed) => return Err(self.end(&self.read_end, TlsError::Closed)),
                 Err(StreamError::Failed) => {
                     return Err(self.end_reading("connection lost while receiving"));
                 }
             }
-            self.check(&[&self.read_end])?;
         }
     }
 
@@ -287,11 +288,13 @@ impl TlsSession for MbedSession {
         }
         // A writer under way holds this lock for up to its time-out; then the peer learns of the
         // end by the closing socket instead.
-        if let Ok(mut outgoing) = self.writer.try_lock() {
-            if lock(&self.read_end).is_none() && lock(&self.write_end).is_none() {
-                lock(&self.context).close();
-                let _ = outgoing.flush(&self.socket, &self.wire, Deadline::after(ANSWER_MS));
-            }
+        let Ok(mut outgoing) = self.writer.try_lock() else {
+            return;
+        };
+        if lock(&self.read_end).is_none() && lock(&self.write_end).is_none() {
+            lock(&self.context).close();
+            // Best effort: the peer sees the closing socket in any case.
+            let _ = outgoing.flush(&self.socket, &self.wire, Deadline::after(ANSWER_MS));
         }
     }
 

@@ -135,8 +135,16 @@ impl Verifier {
     }
 
     /// Clear text for what is wrong with the chain, reason first; `None` if nothing was found.
-    pub fn reason(&self) -> Option<String> {
-        let state = lock(&self.state);
+    ///
+    /// `leaf_flags` is what the library found about the leaf after the chain was walked.
+    pub fn reason(&self, leaf_flags: Option<VerifyError>) -> Option<String> {
+        let mut state = lock(&self.state);
+        if let (Some(flags), Some(leaf)) = (leaf_flags, state.findings.last_mut())
+            && leaf.depth == 0
+            && leaf.flags.is_empty()
+        {
+            leaf.flags = flags;
+        }
         // The order tells the user the thing to mend first: who issued it, when, for whom.
         type Describe = fn(&Verifier, &State, &Finding) -> String;
         let kinds: [(VerifyError, Describe); 5] = [
