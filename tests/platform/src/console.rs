@@ -64,12 +64,13 @@ pub fn sentence(event: &Value) -> Option<String> {
             text("keepalive"),
             text("clean_session")
         ),
-        "connect" => format!(
-            "CONNECT refused: {}: {} (client id {})",
-            who(),
-            text("reason"),
-            text("client_id")
-        ),
+        "connect" => {
+            let client_id = match text("client_id") {
+                id if id.is_empty() => id,
+                id => format!(" (client id {id})"),
+            };
+            format!("CONNECT refused: {}: {}{client_id}", who(), text("reason"))
+        }
         "connack" if event["code"] == 0 => return None,
         "connack" => format!("CONNACK {} sent to {}", text("code"), who()),
         "identity" => format!("identity pushed to {}: {}", who(), text("payload")),
@@ -90,7 +91,7 @@ pub fn sentence(event: &Value) -> Option<String> {
         "puback" => return None,
         "pingreq" => format!("PINGREQ from {}", who()),
         "disconnect" => format!("DISCONNECT from {}", who()),
-        "closed" => format!("connection of {} closed: {}", who(), text("reason")),
+        "closed" => format!("closed: {}: {}", who(), text("reason")),
         "kicked" => format!("{} kicked: {}", who(), text("reason")),
         "keepalive_timeout" => format!(
             "{} was silent for {} ms: keep-alive exceeded",
