@@ -57,6 +57,49 @@ extern "C" {
  */
 const char *IOT_Extension_StateDesc(int code);
 
+/*
+ Saves the product key and device name, which an X.509 device has learned from the platform,
+ through `HAL_Kv_Set`. Call it in the identity handler's wake, e.g. after Construct.
+
+ Returns 0; `STATE_USER_INPUT_PK` or `STATE_USER_INPUT_DN` when a name is unknown; `STATE_SYS_DEPEND_KV_SET` when the store refuses. Thread-safe; blocks for the store.
+ */
+int iotx_identity_save(void);
+
+/*
+ Loads the names saved by iotx_identity_save as if set by `IOT_Ioctl`. Call it before
+ Construct: the device then connects under its own names.
+
+ Returns 0; `STATE_SYS_DEPEND_KV_GET` when nothing valid is stored (names stay as they are).
+ Thread-safe; blocks for the store.
+ */
+int iotx_identity_load(void);
+
+/*
+ Removes the saved names, e.g. when the device is given to a new owner. Names in use stay.
+
+ Returns 0; `STATE_SYS_DEPEND_KV_DELETE` when the store refuses or nothing was stored.
+ */
+int iotx_identity_forget(void);
+
+/*
+ Chooses the file of the default key-value store; without this call it is `iotx_kv.bin` in the
+ working directory. The directory must exist; files with the suffixes `.lock`, `.tmp` and
+ `.broken` may appear beside the file. No effect if the application defines `HAL_Kv_*` itself.
+
+ Returns 0, or -1 if `path` is NULL, empty, longer than 4000 bytes or a directory. May be called
+ at any time from any thread.
+
+ # Safety
+ `path` is NULL or a terminated string.
+ */
+int iotx_kv_set_path(const char *path);
+
+/*
+ Sets the policy for devices whose clock is not set: 0 strict (the default), 1 until-clock-set.
+ Returns 0, or -1 for another value. Holds for connections made afterwards, process-wide.
+ */
+int iotx_tls_set_clock_policy(int policy);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

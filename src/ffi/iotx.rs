@@ -48,7 +48,7 @@ pub extern "C" fn iotx_identity_save() -> c_int {
     })
 }
 
-/// Loads the names saved by [`iotx_identity_save`] as if set by `IOT_Ioctl`. Call it before
+/// Loads the names saved by iotx_identity_save as if set by `IOT_Ioctl`. Call it before
 /// Construct: the device then connects under its own names.
 ///
 /// Returns 0; `STATE_SYS_DEPEND_KV_GET` when nothing valid is stored (names stay as they are).

@@ -6,7 +6,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 use crate::ffi::barrier::guard;
-use crate::hal::os::{self, IdentityField, Mutex, Semaphore, ThreadOptions, ThreadRoutine};
+use crate::hal::os::{self, IdentityField, Mutex, Semaphore, ThreadOptions};
 
 /// Behind `HAL_Malloc`: NULL on failure, never for size 0 alone.
 #[unsafe(no_mangle)]
@@ -156,7 +156,8 @@ pub unsafe extern "C" fn iotx_port_semaphore_wait(sem: *mut c_void, timeout_ms: 
 /// schedules fairly and provides the stack.
 #[repr(C)]
 #[derive(Debug)]
-pub struct ThreadParam {
+#[allow(non_camel_case_types)] // The name of the C type.
+pub struct hal_os_thread_param_t {
     /// -3 (idle) to 3 (real time).
     pub priority: c_int,
     /// Stack memory of the caller, or NULL.
@@ -177,9 +178,9 @@ pub struct ThreadParam {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iotx_port_thread_create(
     thread_handle: *mut *mut c_void,
-    work_routine: Option<ThreadRoutine>,
+    work_routine: Option<unsafe extern "C" fn(*mut c_void) -> *mut c_void>,
     arg: *mut c_void,
-    param: *const ThreadParam,
+    param: *mut hal_os_thread_param_t,
     stack_used: *mut c_int,
 ) -> c_int {
     guard(-1, || {

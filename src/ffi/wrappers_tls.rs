@@ -21,14 +21,15 @@ const PEER_CLOSED: c_int = -2;
 /// `ssl_hooks_t` of wrappers_tls.h.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct SslHooks {
+#[allow(non_camel_case_types)] // The name of the C type.
+pub struct ssl_hooks_t {
     /// Allocates the given number of bytes.
     pub malloc: Option<unsafe extern "C" fn(u32) -> *mut c_void>,
     /// Frees what `malloc` gave.
     pub free: Option<unsafe extern "C" fn(*mut c_void)>,
 }
 
-static HOOKS: Mutex<Option<SslHooks>> = Mutex::new(None);
+static HOOKS: Mutex<Option<ssl_hooks_t>> = Mutex::new(None);
 
 /// The bundle of root certificates behind `iotx_ca_crt`, PEM, NUL-terminated.
 #[unsafe(no_mangle)]
@@ -249,7 +250,7 @@ pub extern "C" fn iotx_port_ssl_destroy(handle: usize) -> i32 {
 /// # Safety
 /// `hooks` is null or points to an `ssl_hooks_t`, which is copied.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iotx_port_ssl_hooks_set(hooks: *mut SslHooks) -> c_int {
+pub unsafe extern "C" fn iotx_port_ssl_hooks_set(hooks: *mut ssl_hooks_t) -> c_int {
     guard(ERROR, || {
         if hooks.is_null() {
             return ERROR;

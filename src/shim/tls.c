@@ -8,10 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct {
-    void *(*malloc)(uint32_t size);
-    void (*free)(void *ptr);
-} ssl_hooks_t;
+#include "wrappers_defs.h"
 
 #define WEAK __attribute__((visibility("default"), weak))
 #define WEAK_ALIAS(target) __attribute__((visibility("default"), weak, alias(#target)))
