@@ -45,7 +45,7 @@ examples: $(BUILD)/bin/mqtt_example
 $(BUILD)/raw-libs.txt: $(RUST_SOURCES)
 	@mkdir -p $(BUILD)
 	@echo "== library (release)"
-	@set -o pipefail; $(CARGO) rustc --locked --release -p iotx --lib --crate-type staticlib -- \
+	@set -o pipefail; $(CARGO) rustc --color never --locked --release -p iotx --lib --crate-type staticlib -- \
 	    --print native-static-libs 2>&1 | tee $(BUILD)/cargo.log | { grep -v native-static-libs || true; }
 	@sed -n 's/^note: native-static-libs: //p' $(BUILD)/cargo.log | tail -n 1 >$@
 	@test -s $@ || { echo "cargo did not state the native libraries" >&2; rm -f $@; exit 1; }

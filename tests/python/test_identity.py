@@ -174,7 +174,9 @@ def test_later_different_identity_overwrites_and_is_told(pki):
 
 
 def test_refused_connect_does_not_wait_for_an_identity(pki):
-    value, _ = run(pki, lambda connection: connection.accept(bytes.fromhex("20 02 00 05")))
+    value, server = run(pki, lambda connection: connection.accept(bytes.fromhex("20 02 00 05")))
+    assert len(server.packets("CONNECT")) == 1
+    assert STATE["STATE_MQTT_CONNACK_NOT_AUTHORIZED"] in [code for code, _ in value["states"]]
     assert value["seconds"] < 2
 
 

@@ -168,6 +168,8 @@ def test_fault(pki, start_platform, fault):
     platform = start_platform("--tls", "--client-cert", "none", "--fault", fault)
     triple = pki.devices()[0]
     value = run_isolated(under_fault, credentials={**pki.trust(), "triple": triple}, port=platform.port, timeout=120).value
+    if fault not in ("byte-by-byte", "delay=200", "dup-publish"):
+        platform.wait_log('"event":"fault"', f'"{fault.split(":")[0].split("=")[0]}')
     assert value["destroyed"] == 0
     assert value["seconds"] < 45
     if FAULTS[fault] == "works":
