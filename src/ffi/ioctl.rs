@@ -107,7 +107,6 @@ mod option {
     pub const SET_MQTT_DOMAIN: c_int = 2;
     pub const SET_HTTP_DOMAIN: c_int = 3;
     pub const SET_DYNAMIC_REGISTER: c_int = 4;
-    pub const GET_DYNAMIC_REGISTER: c_int = 5;
     pub const RECV_PROP_REPLY: c_int = 6;
     pub const RECV_EVENT_REPLY: c_int = 7;
     pub const SEND_PROP_SET_REPLY: c_int = 8;
@@ -140,8 +139,10 @@ pub(super) unsafe fn control(option: c_int, data: *mut c_void) -> c_int {
             option::GET_REGION => put_int(data, settings().region as c_int),
             option::SET_MQTT_DOMAIN => set_mqtt_domain(data.cast()),
             option::SET_HTTP_DOMAIN => set_http_domain(data.cast()),
-            option::SET_DYNAMIC_REGISTER => set_dynamic_register(data.cast()),
-            option::GET_DYNAMIC_REGISTER => put_int(data, 0),
+            option::SET_DYNAMIC_REGISTER => {
+                log::warn!("dynamic registration is not part of this build");
+                None
+            }
             // Switches of the device model: accepted, without effect.
             option::RECV_PROP_REPLY
             | option::RECV_EVENT_REPLY
@@ -219,19 +220,6 @@ unsafe fn set_region(data: *const c_int) -> Option<()> {
     settings.region = region;
     settings.http_region = region;
     Some(())
-}
-
-/// "Off" is what this build does; "on" is refused rather than forgotten.
-///
-/// # Safety
-/// `data` points to a readable `int`.
-unsafe fn set_dynamic_register(data: *const c_int) -> Option<()> {
-    // SAFETY: the caller promises a readable int.
-    if unsafe { data.read_unaligned() } == 0 {
-        return Some(());
-    }
-    log::error!("dynamic registration is not part of this build");
-    None
 }
 
 /// Selects the custom MQTT region with this host name; "" leaves the region without a host name.

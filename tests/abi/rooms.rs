@@ -159,7 +159,6 @@ fn rooms_read_and_complete_the_settings() {
 
     assert_eq!(control(2, c"mqtt.example.com"), 0);
     assert_eq!(control(3, c"http.example.com"), 0);
-    assert_eq!(control(13, c"k=v"), 0);
     assert_eq!(control(22, c"product secret"), 0);
     assert_eq!(control(28, c"module"), 0);
     let mut port = 8883_u16;
@@ -173,10 +172,7 @@ fn rooms_read_and_complete_the_settings() {
     assert_eq!(set.mqtt_domain.as_deref(), Some("mqtt.example.com"));
     assert_eq!(set.mqtt_host(5).as_deref(), Some("mqtt.example.com"));
     assert_eq!(set.http_host(5).as_deref(), Some("http.example.com"));
-    assert_eq!(
-        (set.customize_info.as_str(), set.module.as_str()),
-        ("k=v", "module")
-    );
+    assert_eq!(set.module.as_str(), "module");
     assert_eq!(set.product_secret.as_str(), "product secret");
 
     // A copy keeps what it had.
