@@ -31,6 +31,10 @@ fn assert_handshake(failure: &Failure, wanted: &str) {
 fn modern_suites_are_chosen_one_by_one() {
     for (openssl, ours) in [
         (
+            "ECDHE-RSA-AES128-GCM-SHA256",
+            "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256",
+        ),
+        (
             "ECDHE-RSA-AES256-GCM-SHA384",
             "TLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384",
         ),

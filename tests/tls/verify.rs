@@ -33,7 +33,7 @@ fn rsa_server_is_accepted_with_a_modern_suite() {
     let session = hal::establish("localhost", server.port, &pki().read("root.pem")).unwrap();
     let info = tls::lookup(session.0).expect("open handle").info();
     assert_eq!(info.version, "TLSv1.2");
-    assert_eq!(info.suite, "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256");
+    assert_eq!(info.suite, "TLS-ECDHE-RSA-WITH-CHACHA20-POLY1305-SHA256");
     assert_eq!(info.server_name, "localhost");
 }
 
@@ -42,7 +42,7 @@ fn ecdsa_server_is_accepted() {
     let server = Server::start("server-ec", "ec.key", &[]);
     let session = hal::establish("localhost", server.port, &pki().read("root.pem")).unwrap();
     let info = tls::lookup(session.0).expect("open handle").info();
-    assert_eq!(info.suite, "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256");
+    assert_eq!(info.suite, "TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256");
 }
 
 #[test]

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn alternative_names_are_found_by_kind() {
         let value = [
-            0x30, 0x0F, // GeneralNames
+            0x30, 0x0D, // GeneralNames
             0x82, 0x03, b'a', b'.', b'b', // dNSName
             0x86, 0x00, // URI
             0x87, 0x04, 10, 0, 0, 1, // iPAddress

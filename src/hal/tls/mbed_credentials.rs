@@ -96,3 +96,33 @@ pub fn client_identity(identity: &Identity) -> Result<ClientIdentity, Failure> {
         key: Arc::new(key),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::trust_anchors;
+    use crate::hal::tls::roots::{ALIYUN_IOT_ROOT_SHA256, BUNDLE};
+
+    #[test]
+    fn bundled_roots_are_readable_and_the_private_one_is_the_one_named() {
+        let roots = trust_anchors(BUNDLE.as_bytes()).expect("bundle");
+        assert_eq!(roots.iter().count(), 5);
+        let digests = roots
+            .iter()
+            .map(|root| <[u8; 32]>::from(Sha256::digest(root.as_der())));
+        assert_eq!(
+            digests
+                .filter(|digest| *digest == ALIYUN_IOT_ROOT_SHA256)
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn one_unreadable_root_does_not_spoil_the_others() {
+        let broken = "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n";
+        let roots = trust_anchors((broken.to_owned() + BUNDLE).as_bytes()).expect("bundle");
+        assert_eq!(roots.iter().count(), 5);
+    }
+}
