@@ -175,7 +175,8 @@ impl Client {
             return;
         }
         let timeout_ms = if timeout_ms == 0 { YIELD_ZERO_MS } else { timeout_ms };
-        let end = seam::uptime_ms() + timeout_ms;
+        // The clock counts whole milliseconds: one more, so that it never ends early.
+        let end = seam::uptime_ms() + timeout_ms + 1;
         let mut scratch = Scratch::default();
         loop {
             match self.reading.take(end, || self.is_closed()) {

@@ -9,7 +9,7 @@ use std::mem;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::diagnostics::{Failure, Stage};
@@ -135,21 +135,30 @@ fn resolve(
     let Some(place) = Place::take(under_way) else {
         return Err(failure(&"too many earlier questions unanswered"));
     };
-    let (answer, answered) = mpsc::sync_channel(1);
+    // Not a channel: waiting on one would allocate for each thread of the application.
+    let answer = Arc::new((Mutex::new(None), Condvar::new()));
+    let given = Arc::clone(&answer);
     let name = host.to_owned();
     std::thread::Builder::new()
         .name("iotx-resolve".into())
         .spawn(move || {
             let _place = place;
-            // Nobody listens any more after a time-out; then the answer is of no use.
-            let _ = answer.send(lookup(&name, port));
+            let found = lookup(&name, port);
+            // Nobody waits any more after a time-out; then the answer is of no use.
+            *given.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+            given.1.notify_one();
         })
         .map_err(|error| failure(&format_args!("no thread: {error}")))?;
-    match answered.recv_timeout(limit) {
-        Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
-        Ok(Ok(_)) => Err(failure(&"no address")),
-        Ok(Err(error)) => Err(failure(&error)),
-        Err(_) => Err(failure(&format_args!(
+    let empty = answer.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut found, _) = answer
+        .1
+        .wait_timeout_while(empty, limit, |found| found.is_none())
+        .unwrap_or_else(PoisonError::into_inner);
+    match found.take() {
+        Some(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
+        Some(Ok(_)) => Err(failure(&"no address")),
+        Some(Err(error)) => Err(failure(&error)),
+        None => Err(failure(&format_args!(
             "no answer after {} s",
             limit.as_secs_f32()
         ))),

@@ -36,19 +36,37 @@ fn probe_archive() -> &'static Path {
     })
 }
 
-/// The same as a shared library with nothing but the public names.
+/// The names of the HAL's shim.
+fn hal_names() -> Vec<String> {
+    let shim = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/shim/hal.c"))
+        .expect("the shim");
+    let names: Vec<String> = shim
+        .lines()
+        .filter_map(|line| line.strip_prefix("PUBLISH(")?.split(", ").nth(1))
+        .map(str::to_owned)
+        .collect();
+    assert!(names.len() >= 36, "{names:?}");
+    names
+}
+
+/// The same as a shared library, linked as the shipped one is, with nothing but the names given.
 fn probe_shared(directory: &Path) -> PathBuf {
-    let library = directory.join("libprobe.so");
-    let map = support::sources().join("exports.map");
-    run(support::cc()
-        .args(["-shared", "-Wl,--gc-sections", "-Wl,-z,now", "-Wl,-z,defs"])
-        .arg(format!("-Wl,--version-script={}", map.display()))
-        .args(["-Wl,--whole-archive".as_ref(), probe_archive().as_os_str()])
-        .arg("-Wl,--no-whole-archive")
-        .args(SYSTEM_LIBRARIES)
-        .arg("-o")
-        .arg(&library));
-    library
+    let mut names = hal_names();
+    let probe = fs::read_to_string(support::sources().join("probe.rs")).expect("probe.rs");
+    names.extend(probe.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("extern \"C\" fn ")?;
+        Some(rest.split_once('(')?.0.to_owned())
+    }));
+    let list = directory.join("exports.txt");
+    fs::write(&list, names.join("\n")).expect("export list");
+    run(
+        Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("cmake/link-libraries.sh"))
+            .arg(probe_archive())
+            .arg(directory)
+            .arg(SYSTEM_LIBRARIES.join(" "))
+            .env("EXPORTS", list),
+    );
+    directory.join("libiotx.so")
 }
 
 fn check(name: &str, library: &Path, define: Option<&str>) {
@@ -89,7 +107,7 @@ fn shared_library() {
     let symbols = String::from_utf8(symbols).expect("text");
     for line in symbols.lines() {
         let name = line.rsplit(' ').next().expect("a name");
-        let public = ["HAL_", "iotx_kv_", "probe_"]
+        let public = ["HAL_", "probe_"]
             .iter()
             .any(|start| name.starts_with(start));
         assert!(public, "{name} is visible");
@@ -109,14 +127,7 @@ fn every_symbol_is_weak() {
             (found == name).then(|| front.chars().last()).flatten()
         })
     };
-    let shim = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/shim/hal.c"))
-        .expect("the shim");
-    let names: Vec<&str> = shim
-        .lines()
-        .filter_map(|line| line.strip_prefix("PUBLISH(")?.split(", ").nth(1))
-        .collect();
-    assert!(names.len() >= 36, "{names:?}");
-    for name in names {
-        assert_eq!(kind_of(name), Some('W'), "{name}");
+    for name in hal_names() {
+        assert_eq!(kind_of(&name), Some('W'), "{name}");
     }
 }

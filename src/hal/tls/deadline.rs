@@ -7,9 +7,11 @@ use crate::hal::seam;
 pub struct Deadline(u64);
 
 impl Deadline {
-    /// `timeout_ms` milliseconds from now.
+    /// `timeout_ms` milliseconds from now. The clock counts whole milliseconds: one more, so that
+    /// no wait ends early.
     pub fn after(timeout_ms: u32) -> Self {
-        Deadline(seam::uptime_ms().saturating_add(u64::from(timeout_ms)))
+        let wait = u64::from(timeout_ms) + u64::from(timeout_ms > 0);
+        Deadline(seam::uptime_ms().saturating_add(wait))
     }
 
     /// Milliseconds left, 0 if it has passed.
