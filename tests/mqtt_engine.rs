@@ -30,12 +30,23 @@ fn connected() -> Engine {
     let mut engine = engine();
     engine.connect(&login(false)).expect("fits");
     engine.receive(&[0x20, 2, 0, 0]);
-    assert_eq!(engine.next_event(0), Ok(Some(Event::Connected { session_present: false })));
+    assert_eq!(
+        engine.next_event(0),
+        Ok(Some(Event::Connected {
+            session_present: false
+        }))
+    );
     engine
 }
 
 fn message(qos1: bool) -> Message<'static> {
-    Message { topic: "/t", payload: b"hi", qos1, retain: false, counted: true }
+    Message {
+        topic: "/t",
+        payload: b"hi",
+        qos1,
+        retain: false,
+        counted: true,
+    }
 }
 
 #[test]
@@ -63,15 +74,28 @@ fn an_empty_password_is_sent_as_an_empty_field() {
     assert_eq!(packet[packet.len() - 7..], [0, 3, b'b', b'&', b'a', 0, 0]);
     login.client_id = "c".repeat(150);
     let packet = engine().connect(&login).expect("fits");
-    assert_eq!(packet[..3], [0x10, 0xa9, 1], "remaining length 169 takes two bytes");
+    assert_eq!(
+        packet[..3],
+        [0x10, 0xa9, 1],
+        "remaining length 169 takes two bytes"
+    );
     assert_eq!(packet.len(), 3 + 169);
 }
 
 #[test]
 fn announced_keep_alive_is_twice_the_period_within_the_platform_limit() {
-    for (period_ms, want) in [(30_000, 60), (60_999, 120), (600_000, 1200), (1_200_000, 1200)] {
+    for (period_ms, want) in [
+        (30_000, 60),
+        (60_999, 120),
+        (600_000, 1200),
+        (1_200_000, 1200),
+    ] {
         let engine = Engine::new(Limits {
-            write_max: 1, read_max: 1, inflight_max: 1, request_timeout_ms: 1, keepalive_ms: period_ms,
+            write_max: 1,
+            read_max: 1,
+            inflight_max: 1,
+            request_timeout_ms: 1,
+            keepalive_ms: period_ms,
         });
         assert_eq!(engine.announced_keep_alive(), want, "{period_ms}");
     }
@@ -85,14 +109,21 @@ fn refusals_carry_their_code_and_end_the_connection() {
         engine.receive(&[0x20, 2, 0, code, 0x30, 4, 0, 2, b'/', b't']);
         assert_eq!(engine.next_event(0), Ok(Some(Event::Refused { code })));
         assert!(!engine.is_connected());
-        assert_eq!(engine.next_event(0), Ok(None), "nothing behind a refusal counts");
+        assert_eq!(
+            engine.next_event(0),
+            Ok(None),
+            "nothing behind a refusal counts"
+        );
     }
 }
 
 #[test]
 fn other_packets_before_connack_are_skipped_up_to_a_limit() {
     let publish = [0x30, 4, 0, 2, b'/', b't'];
-    for (count, connects) in [(SKIPPED_BEFORE_CONNACK, true), (SKIPPED_BEFORE_CONNACK + 1, false)] {
+    for (count, connects) in [
+        (SKIPPED_BEFORE_CONNACK, true),
+        (SKIPPED_BEFORE_CONNACK + 1, false),
+    ] {
         let mut engine = engine();
         engine.connect(&login(false)).expect("fits");
         for _ in 0..count {
@@ -128,7 +159,9 @@ fn publish_packets_byte_by_byte() {
 fn late_duplicate_and_unknown_acknowledgements_are_ignored() {
     let mut engine = connected();
     engine.publish(0, &message(true)).expect("fits");
-    engine.receive(&[0x40, 2, 0, 1, 0x40, 2, 0, 1, 0x40, 2, 0, 9, 0x90, 3, 0, 7, 0, 0xb0, 2, 0, 7]);
+    engine.receive(&[
+        0x40, 2, 0, 1, 0x40, 2, 0, 1, 0x40, 2, 0, 9, 0x90, 3, 0, 7, 0, 0xb0, 2, 0, 7,
+    ]);
     assert_eq!(engine.next_event(0), Ok(Some(Event::Published(1))));
     assert_eq!(engine.next_event(0), Ok(None));
 }
@@ -142,7 +175,10 @@ fn the_in_flight_window_is_bounded_and_reports_do_not_count() {
     for _ in 0..4 {
         engine.publish(0, &message(true)).expect("fits");
     }
-    assert_eq!(engine.publish(0, &message(true)), Err(state::STATE_MQTT_QOS1_REPUB_EXCEED_MAX));
+    assert_eq!(
+        engine.publish(0, &message(true)),
+        Err(state::STATE_MQTT_QOS1_REPUB_EXCEED_MAX)
+    );
     assert!(engine.publish(0, &report).is_ok());
     engine.receive(&[0x40, 2, 0, 2]);
     engine.next_event(0).expect("well-formed");
@@ -177,7 +213,12 @@ fn a_reconnect_repeats_in_order_of_sending_with_dup() {
     assert!(!engine.has_output(), "bytes of the old connection do not");
     engine.connect(&login(false)).expect("fits");
     engine.receive(&[0x20, 2, 1, 0]);
-    assert_eq!(engine.next_event(500), Ok(Some(Event::Connected { session_present: true })));
+    assert_eq!(
+        engine.next_event(500),
+        Ok(Some(Event::Connected {
+            session_present: true
+        }))
+    );
     while engine.next_timer(500).is_some() {}
     let want = [
         [0x3a, 8, 0, 2, b'/', b't', 0, 1, b'h', b'i'],
@@ -192,7 +233,9 @@ fn pings_keep_their_rhythm_and_three_unanswered_mean_lost() {
     assert_eq!(engine.next_timer(KEEPALIVE - 1), None);
     for ping in 1..=2 {
         // Traffic of our own does not postpone the ping.
-        engine.publish(ping * KEEPALIVE - 1, &message(false)).expect("fits");
+        engine
+            .publish(ping * KEEPALIVE - 1, &message(false))
+            .expect("fits");
         engine.take_output();
         assert_eq!(engine.next_timer(ping * KEEPALIVE), Some(Timer::Send));
         assert_eq!(&engine.take_output()[..], [0xc0, 0]);
@@ -220,7 +263,11 @@ fn packet_ids_wrap_and_skip_those_in_flight() {
         assert_eq!(engine.take_pkid(), want);
     }
     engine.subscribe(2, "/s", 1).expect("fits");
-    assert_eq!(engine.take_pkid(), 3, "0 is no id, 1 is in flight, 2 is subscribing");
+    assert_eq!(
+        engine.take_pkid(),
+        3,
+        "0 is no id, 1 is in flight, 2 is subscribing"
+    );
 }
 
 #[test]
@@ -232,10 +279,25 @@ fn subscribe_and_unsubscribe_byte_by_byte() {
         assert_eq!(&engine.take_output()[..], want);
     }
     engine.unsubscribe(4, "/a/+").expect("fits");
-    assert_eq!(&engine.take_output()[..], [0xa2, 8, 0, 4, 0, 4, b'/', b'a', b'/', b'+']);
+    assert_eq!(
+        &engine.take_output()[..],
+        [0xa2, 8, 0, 4, 0, 4, b'/', b'a', b'/', b'+']
+    );
     engine.receive(&[0x90, 3, 0, 1, 0, 0x90, 3, 0, 2, 0x80, 0xb0, 2, 0, 4]);
-    assert_eq!(engine.next_event(0), Ok(Some(Event::Subscribed { pkid: 1, granted: true })));
-    assert_eq!(engine.next_event(0), Ok(Some(Event::Subscribed { pkid: 2, granted: false })));
+    assert_eq!(
+        engine.next_event(0),
+        Ok(Some(Event::Subscribed {
+            pkid: 1,
+            granted: true
+        }))
+    );
+    assert_eq!(
+        engine.next_event(0),
+        Ok(Some(Event::Subscribed {
+            pkid: 2,
+            granted: false
+        }))
+    );
     assert_eq!(engine.next_event(0), Ok(Some(Event::Unsubscribed(4))));
 }
 
@@ -244,18 +306,42 @@ fn packets_over_the_write_limit_are_refused_whole() {
     let mut engine = connected();
     // "/q" and QoS 0: 3 bytes of fixed header, 4 of topic; 3065 is the largest payload.
     let payload = vec![b'x'; 3066];
-    let fits = Message { topic: "/q", payload: &payload[..3065], qos1: false, retain: false, counted: true };
-    let over = Message { topic: "/q", payload: &payload, qos1: false, retain: false, counted: true };
+    let fits = Message {
+        topic: "/q",
+        payload: &payload[..3065],
+        qos1: false,
+        retain: false,
+        counted: true,
+    };
+    let over = Message {
+        topic: "/q",
+        payload: &payload,
+        qos1: false,
+        retain: false,
+        counted: true,
+    };
     assert_eq!(engine.publish(0, &fits), Ok(0));
     assert_eq!(engine.take_output().len(), 3072);
-    assert_eq!(engine.publish(0, &over), Err(state::STATE_MQTT_SERIALIZE_PUB_ERROR));
+    assert_eq!(
+        engine.publish(0, &over),
+        Err(state::STATE_MQTT_SERIALIZE_PUB_ERROR)
+    );
     assert!(!engine.has_output());
     let long = format!("/{}", "s".repeat(3072));
-    assert_eq!(engine.subscribe(1, &long, 0), Err(state::STATE_MQTT_SERIALIZE_SUB_ERROR));
-    assert_eq!(engine.unsubscribe(1, &long), Err(state::STATE_MQTT_SERIALIZE_UNSUB_ERROR));
+    assert_eq!(
+        engine.subscribe(1, &long, 0),
+        Err(state::STATE_MQTT_SERIALIZE_SUB_ERROR)
+    );
+    assert_eq!(
+        engine.unsubscribe(1, &long),
+        Err(state::STATE_MQTT_SERIALIZE_UNSUB_ERROR)
+    );
     let mut big = login(false);
     big.client_id = "c".repeat(4000);
-    assert_eq!(engine.connect(&big), Err(state::STATE_MQTT_SERIALIZE_CONN_ERROR));
+    assert_eq!(
+        engine.connect(&big),
+        Err(state::STATE_MQTT_SERIALIZE_CONN_ERROR)
+    );
 }
 
 #[test]
@@ -266,7 +352,10 @@ fn unwritten_bytes_go_back_to_the_front() {
     engine.acknowledge(9);
     let unwritten = bytes.split_off(3);
     engine.put_back(unwritten);
-    assert_eq!(&engine.take_output()[..], [2, b'/', b't', b'h', b'i', 0x40, 2, 0, 9]);
+    assert_eq!(
+        &engine.take_output()[..],
+        [2, b'/', b't', b'h', b'i', 0x40, 2, 0, 9]
+    );
 }
 
 #[test]

@@ -8,7 +8,10 @@ use iotx::sign::{SignMethod, hmac_sha256, platform};
 use serde_json::Value;
 
 fn vectors() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/signing-vectors.json");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/signing-vectors.json"
+    );
     serde_json::from_slice(&std::fs::read(path).expect("vector file")).expect("valid JSON")
 }
 
@@ -19,7 +22,9 @@ fn section<'a>(all: &'a Value, name: &str, count: usize) -> &'a [Value] {
 }
 
 fn text<'a>(item: &'a Value, key: &str) -> &'a str {
-    item[key].as_str().unwrap_or_else(|| panic!("{key} of {item}"))
+    item[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("{key} of {item}"))
 }
 
 fn method(item: &Value) -> SignMethod {
@@ -32,7 +37,10 @@ fn method(item: &Value) -> SignMethod {
 }
 
 fn unhex(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).expect("hex")).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).expect("hex"))
+        .collect()
 }
 
 #[test]
@@ -40,7 +48,11 @@ fn hmac_primitives() {
     let all = vectors();
     for item in section(&all, "hmac_primitives", 42) {
         let (key, msg) = (unhex(text(item, "key_hex")), unhex(text(item, "msg_hex")));
-        assert_eq!(method(item).sign(&key, &msg).as_str(), text(item, "mac"), "{item}");
+        assert_eq!(
+            method(item).sign(&key, &msg).as_str(),
+            text(item, "mac"),
+            "{item}"
+        );
     }
 }
 
@@ -68,7 +80,11 @@ fn iot_sign_mqtt_outputs() {
         };
         let signed = link_sdk::sign(&device, domain, mode, hmac_sha256).expect("signs");
         assert_eq!(signed.host, text(out, "hostname").as_bytes(), "{item}");
-        assert_eq!(u64::from(signed.port), out["port"].as_u64().expect("port"), "{item}");
+        assert_eq!(
+            u64::from(signed.port),
+            out["port"].as_u64().expect("port"),
+            "{item}"
+        );
         assert_eq!(signed.username, text(out, "username").as_bytes(), "{item}");
         assert_eq!(signed.password.as_str(), text(out, "password"), "{item}");
         let id = link_sdk::client_id(&device, mode, customize.map(str::as_bytes)).expect("fits");
@@ -99,7 +115,11 @@ fn connect_passwords() {
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str().expect("text").as_bytes()))
             .collect();
-        assert_eq!(*platform::sign_content(&pairs), text(item, "content").as_bytes(), "{item}");
+        assert_eq!(
+            *platform::sign_content(&pairs),
+            text(item, "content").as_bytes(),
+            "{item}"
+        );
     }
 }
 
@@ -108,9 +128,13 @@ fn dynamic_registration() {
     let all = vectors();
     for item in section(&all, "dynamic_registration", 39) {
         let (pk, dn) = (text(item, "product_key"), text(item, "device_name"));
-        let (secret, random) = (text(item, "product_secret").as_bytes(), text(item, "random"));
+        let (secret, random) = (
+            text(item, "product_secret").as_bytes(),
+            text(item, "random"),
+        );
         let m = method(item);
-        let sign = platform::registration_sign(m, secret, pk.as_bytes(), dn.as_bytes(), random.as_bytes());
+        let sign =
+            platform::registration_sign(m, secret, pk.as_bytes(), dn.as_bytes(), random.as_bytes());
         assert_eq!(sign.as_str(), text(item, "sign"), "{item}");
         let body = platform::registration_body(m, secret, pk, dn, random);
         assert_eq!(body.as_str(), text(item, "http_body"), "{item}");

@@ -125,7 +125,8 @@ fn traffic_keeps_to_the_contract_of_the_port() {
         start.elapsed() < Duration::from_secs(4),
         "a read waited for too many bytes"
     );
-    assert!(LONGEST_READ.load(Ordering::Relaxed) <= 20_000);
+    // One millisecond more, since the clock counts whole ones and no wait may end early.
+    assert!(LONGEST_READ.load(Ordering::Relaxed) <= 20_001);
     assert_eq!(session.read(&mut [0; 1], 50), Ok(0));
     drop(session);
 }

@@ -174,7 +174,11 @@ impl Client {
             log::warn!("Yield inside a handler does nothing");
             return;
         }
-        let timeout_ms = if timeout_ms == 0 { YIELD_ZERO_MS } else { timeout_ms };
+        let timeout_ms = if timeout_ms == 0 {
+            YIELD_ZERO_MS
+        } else {
+            timeout_ms
+        };
         // The clock counts whole milliseconds: one more, so that it never ends early.
         let end = seam::uptime_ms() + timeout_ms + 1;
         let mut scratch = Scratch::default();
@@ -210,7 +214,9 @@ impl Client {
             }
             let message = engine::Message {
                 topic: utf8(message.topic)?,
-                payload: message.payload.ok_or(state::STATE_MQTT_SERIALIZE_PUB_ERROR)?,
+                payload: message
+                    .payload
+                    .ok_or(state::STATE_MQTT_SERIALIZE_PUB_ERROR)?,
                 qos1: message.qos == 1,
                 retain: message.retain,
                 counted: true,
@@ -284,7 +290,9 @@ impl Client {
                 Some(pkid) => Some(pkid),
                 None => match self.subscribe_noting(filter, qos, callback, true) {
                     Ok(pkid) => Some(pkid),
-                    Err(state::STATE_MQTT_IN_OFFLINE_STATUS | state::STATE_SYS_DEPEND_NWK_CLOSE) => None,
+                    Err(
+                        state::STATE_MQTT_IN_OFFLINE_STATUS | state::STATE_SYS_DEPEND_NWK_CLOSE,
+                    ) => None,
                     Err(code) => return Err(code),
                 },
             };
@@ -371,7 +379,10 @@ impl Client {
 
     /// Queues bytes by `encode` and writes them out. A packet id that `encode` returns is
     /// forgotten again if they could not be written.
-    pub(super) fn send(&self, encode: impl FnOnce(&mut Core) -> Result<u16, i32>) -> Result<u16, i32> {
+    pub(super) fn send(
+        &self,
+        encode: impl FnOnce(&mut Core) -> Result<u16, i32>,
+    ) -> Result<u16, i32> {
         let (pkid, epoch) = {
             let mut core = self.core();
             if self.is_closed() {

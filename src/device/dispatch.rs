@@ -47,7 +47,12 @@ impl Client {
                 Phase::Waiting(at) => at,
                 _ => u64::MAX,
             };
-            (core.link.clone(), core.engine.wanted(), core.engine.next_timer_at(), wait_until)
+            (
+                core.link.clone(),
+                core.engine.wanted(),
+                core.engine.next_timer_at(),
+                wait_until,
+            )
         };
         let now = seam::uptime_ms();
         let until = end.min(timer_at.unwrap_or(u64::MAX)).min(wait_until);
@@ -64,7 +69,11 @@ impl Client {
             Ok(count) => {
                 let count = count.min(scratch.read.len());
                 let mut core = self.core();
-                if core.link.as_ref().is_some_and(|current| Arc::ptr_eq(current, &link)) {
+                if core
+                    .link
+                    .as_ref()
+                    .is_some_and(|current| Arc::ptr_eq(current, &link))
+                {
                     core.engine.receive(&scratch.read[..count]);
                 }
             }
@@ -76,7 +85,11 @@ impl Client {
 
     fn lost(&self, link: &Arc<dyn crate::transport::Link>, error: &LinkError) {
         let mut core = self.core();
-        if core.link.as_ref().is_some_and(|current| Arc::ptr_eq(current, link)) {
+        if core
+            .link
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, link))
+        {
             core.lose(error.to_string());
         }
     }
@@ -188,11 +201,17 @@ impl Client {
             // An earlier handler of this message may have unsubscribed this one.
             if handler.is_live() {
                 delivered = true;
-                self.call(handler.callback, message_event(publish, topic_len, &mut scratch.delivery));
+                self.call(
+                    handler.callback,
+                    message_event(publish, topic_len, &mut scratch.delivery),
+                );
             }
         }
         if !delivered && let Some(callback) = self.config.handler {
-            self.call(callback, message_event(publish, topic_len, &mut scratch.delivery));
+            self.call(
+                callback,
+                message_event(publish, topic_len, &mut scratch.delivery),
+            );
         }
         if publish.qos == rumqttc::mqttbytes::QoS::AtLeastOnce && !self.is_closed() {
             self.core().engine.acknowledge(publish.pkid);
@@ -217,9 +236,13 @@ impl Client {
         let known = self.host.names();
         let differs = (&known.product_key, &known.device_name)
             != (&received.product_key, &received.device_name);
-        self.host.store_names(&received.product_key, &received.device_name);
+        self.host
+            .store_names(&received.product_key, &received.device_name);
         if differs && !(known.product_key.is_empty() || known.device_name.is_empty()) {
-            let text = format!("identity changed to {}.{}", received.product_key, received.device_name);
+            let text = format!(
+                "identity changed to {}.{}",
+                received.product_key, received.device_name
+            );
             self.tell(state::STATE_USER_INPUT_META_INFO, &text);
         }
         log::info!(

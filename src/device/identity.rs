@@ -33,7 +33,10 @@ pub fn parse(payload: &[u8]) -> Result<Identity, Refused> {
     let refuse = |code, text| Err(Refused { code, text });
     // The decoder would also take a list of two strings.
     if payload.trim_ascii_start().first() != Some(&b'{') {
-        return refuse(state::STATE_MQTT_DESERIALIZE_PUB_ERROR, "identity refused: not a JSON object");
+        return refuse(
+            state::STATE_MQTT_DESERIALIZE_PUB_ERROR,
+            "identity refused: not a JSON object",
+        );
     }
     let identity: Identity = match serde_json::from_slice(payload) {
         Ok(identity) => identity,
@@ -44,18 +47,30 @@ pub fn parse(payload: &[u8]) -> Result<Identity, Refused> {
             );
         }
         Err(_) => {
-            return refuse(state::STATE_MQTT_DESERIALIZE_PUB_ERROR, "identity refused: not JSON");
+            return refuse(
+                state::STATE_MQTT_DESERIALIZE_PUB_ERROR,
+                "identity refused: not JSON",
+            );
         }
     };
     let names = [&identity.product_key, &identity.device_name];
     if names.iter().any(|name| name.is_empty()) {
-        return refuse(state::STATE_USER_INPUT_OUT_RANGE, "identity refused: a name is empty");
+        return refuse(
+            state::STATE_USER_INPUT_OUT_RANGE,
+            "identity refused: a name is empty",
+        );
     }
     if identity.product_key.len() > PRODUCT_KEY_MAX {
-        return refuse(state::STATE_USER_INPUT_OUT_RANGE, "identity refused: product key too long");
+        return refuse(
+            state::STATE_USER_INPUT_OUT_RANGE,
+            "identity refused: product key too long",
+        );
     }
     if identity.device_name.len() > DEVICE_NAME_MAX {
-        return refuse(state::STATE_USER_INPUT_OUT_RANGE, "identity refused: device name too long");
+        return refuse(
+            state::STATE_USER_INPUT_OUT_RANGE,
+            "identity refused: device name too long",
+        );
     }
     if names.iter().any(|name| name.chars().any(char::is_control)) {
         return refuse(
@@ -79,9 +94,16 @@ mod tests {
             r#"{"a":"\"productKey\":\"no\"","productKey":"pk","deviceName":"dn"}"#,
         ] {
             let identity = parse(payload.as_bytes()).expect(payload);
-            assert_eq!((&*identity.product_key, &*identity.device_name), ("pk", "dn"));
+            assert_eq!(
+                (&*identity.product_key, &*identity.device_name),
+                ("pk", "dn")
+            );
         }
-        let longest = format!(r#"{{"productKey":"{}","deviceName":"{}"}}"#, "k".repeat(20), "d".repeat(32));
+        let longest = format!(
+            r#"{{"productKey":"{}","deviceName":"{}"}}"#,
+            "k".repeat(20),
+            "d".repeat(32)
+        );
         assert!(parse(longest.as_bytes()).is_ok());
     }
 
@@ -89,7 +111,10 @@ mod tests {
     fn refuses_everything_else() {
         let long_pk = format!(r#"{{"productKey":"{}","deviceName":"dn"}}"#, "k".repeat(21));
         let long_dn = format!(r#"{{"productKey":"pk","deviceName":"{}"}}"#, "d".repeat(33));
-        let huge = format!(r#"{{"productKey":"pk","deviceName":"{}"}}"#, "d".repeat(10_240));
+        let huge = format!(
+            r#"{{"productKey":"pk","deviceName":"{}"}}"#,
+            "d".repeat(10_240)
+        );
         let deep = format!("{}{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
         let format_code = state::STATE_MQTT_DESERIALIZE_PUB_ERROR;
         let range_code = state::STATE_USER_INPUT_OUT_RANGE;
@@ -103,12 +128,24 @@ mod tests {
             (r#"{"productKey":"pk"}"#, format_code),
             (r#"{"productKey":"pk","deviceName":1}"#, format_code),
             (r#"{"productKey":"pk","deviceName":null}"#, format_code),
-            (r#"{"productKey":"pk","deviceName":{"deviceName":"dn"}}"#, format_code),
-            (r#"{"data":{"productKey":"pk","deviceName":"dn"}}"#, format_code),
-            (r#"{"productKey":"pk","productKey":"p2","deviceName":"dn"}"#, format_code),
+            (
+                r#"{"productKey":"pk","deviceName":{"deviceName":"dn"}}"#,
+                format_code,
+            ),
+            (
+                r#"{"data":{"productKey":"pk","deviceName":"dn"}}"#,
+                format_code,
+            ),
+            (
+                r#"{"productKey":"pk","productKey":"p2","deviceName":"dn"}"#,
+                format_code,
+            ),
             (r#"{"productKey":"pk","deviceName":"dn"} x"#, format_code),
             (r#"{"productKey":"pk","deviceName":"dn""#, format_code),
-            ("{\"productKey\":\"pk\",\"deviceName\":\"dn\"}\0", format_code),
+            (
+                "{\"productKey\":\"pk\",\"deviceName\":\"dn\"}\0",
+                format_code,
+            ),
             (r#"{"productKey":"","deviceName":"dn"}"#, range_code),
             (r#"{"productKey":"pk","deviceName":""}"#, range_code),
             (r#"{"productKey":"p\u0000k","deviceName":"dn"}"#, range_code),

@@ -7,7 +7,10 @@ pub(super) fn version_report(names: &Names, id: u32, version: &str) -> Option<(S
     if names.product_key.is_empty() || names.device_name.is_empty() {
         return None;
     }
-    let topic = format!("/ota/device/inform/{}/{}", names.product_key, names.device_name);
+    let topic = format!(
+        "/ota/device/inform/{}/{}",
+        names.product_key, names.device_name
+    );
     let version = json_string(version);
     let module = if names.module.is_empty() {
         String::new()
@@ -43,7 +46,10 @@ mod tests {
         assert_eq!(topic, "/ota/device/inform/pk/dn");
         assert_eq!(payload, r#"{"id":"0","params":{"version":"app-1.0"}}"#);
         let (_, payload) = version_report(&names("mcu"), 7, "1").expect("known names");
-        assert_eq!(payload, r#"{"id":"7","params":{"version":"1", "module":"mcu"}}"#);
+        assert_eq!(
+            payload,
+            r#"{"id":"7","params":{"version":"1", "module":"mcu"}}"#
+        );
     }
 
     #[test]

@@ -46,7 +46,12 @@ struct AttemptError {
 
 impl AttemptError {
     fn refused(code: i32, text: String) -> Self {
-        AttemptError { code, text, retry: false, silent: false }
+        AttemptError {
+            code,
+            text,
+            retry: false,
+            silent: false,
+        }
     }
 }
 
@@ -130,10 +135,15 @@ impl Client {
                     let wait = core.backoff.next(seam::random);
                     core.phase = Phase::Waiting(seam::uptime_ms() + wait);
                 }
-                self.tell(state::STATE_SYS_DEPEND_NWK_CLOSE, &format!("disconnected: {reason}"));
+                self.tell(
+                    state::STATE_SYS_DEPEND_NWK_CLOSE,
+                    &format!("disconnected: {reason}"),
+                );
                 self.to_default(ClientEvent::Disconnected);
             }
-            Phase::Waiting(at) if self.is_constructed() && seam::uptime_ms() >= at => self.reconnect(),
+            Phase::Waiting(at) if self.is_constructed() && seam::uptime_ms() >= at => {
+                self.reconnect()
+            }
             _ => {}
         }
     }
@@ -189,9 +199,9 @@ impl Client {
         })?;
         let connect = {
             let mut core = self.core();
-            core.engine
-                .connect(&self.config.login)
-                .map_err(|code| AttemptError::refused(code, "CONNECT exceeds the write buffer".to_owned()))?
+            core.engine.connect(&self.config.login).map_err(|code| {
+                AttemptError::refused(code, "CONNECT exceeds the write buffer".to_owned())
+            })?
         };
         let deadline = seam::uptime_ms() + self.config.limits.request_timeout_ms;
         let result = self
@@ -208,7 +218,10 @@ impl Client {
             }
             Ok(_) => {
                 core.engine.disconnected();
-                Err(AttemptError::refused(state::STATE_USER_INPUT_INVALID, "destroyed".to_owned()))
+                Err(AttemptError::refused(
+                    state::STATE_USER_INPUT_INVALID,
+                    "destroyed".to_owned(),
+                ))
             }
             Err(error) => {
                 core.engine.disconnected();
@@ -217,7 +230,12 @@ impl Client {
         }
     }
 
-    fn write_connect(&self, link: &dyn Link, packet: &[u8], deadline: u64) -> Result<(), AttemptError> {
+    fn write_connect(
+        &self,
+        link: &dyn Link,
+        packet: &[u8],
+        deadline: u64,
+    ) -> Result<(), AttemptError> {
         let mut rest = packet;
         while !rest.is_empty() {
             let left = deadline.saturating_sub(seam::uptime_ms());
@@ -260,7 +278,10 @@ impl Client {
             }
             let wait = u32::try_from((deadline - now).min(CONNACK_SLICE_MS)).unwrap_or(1);
             match link.read(&mut buffer, wanted, wait.max(1)) {
-                Ok(count) => self.core().engine.receive(&buffer[..count.min(buffer.len())]),
+                Ok(count) => self
+                    .core()
+                    .engine
+                    .receive(&buffer[..count.min(buffer.len())]),
                 Err(error) => return Err(broken(&error)),
             }
         }
@@ -287,10 +308,16 @@ fn broken(error: &transport::LinkError) -> AttemptError {
 
 fn refusal(code: u8) -> AttemptError {
     let (state_code, text) = match code {
-        1 => (state::STATE_MQTT_CONNACK_VERSION_UNACCEPT, "protocol version not accepted"),
+        1 => (
+            state::STATE_MQTT_CONNACK_VERSION_UNACCEPT,
+            "protocol version not accepted",
+        ),
         2 => (state::STATE_MQTT_CONNACK_IDENT_REJECT, "client id rejected"),
         3 => (state::STATE_MQTT_CONNACK_SERVICE_NA, "server unavailable"),
-        4 => (state::STATE_MQTT_CONNACK_BAD_USERDATA, "bad user name or password"),
+        4 => (
+            state::STATE_MQTT_CONNACK_BAD_USERDATA,
+            "bad user name or password",
+        ),
         5 => (state::STATE_MQTT_CONNACK_NOT_AUTHORIZED, "not authorized"),
         _ => (state::STATE_MQTT_CONNACK_UNKNOWN_ERROR, "unknown reason"),
     };

@@ -40,15 +40,28 @@ pub unsafe extern "C" fn IOT_Sign_MQTT(
         // SAFETY: not NULL; the caller promises the first 184 bytes, which hold the four fields.
         let fields = unsafe {
             (
-                cstr::bounded((&raw const (*meta).product_key).cast(), IOTX_PRODUCT_KEY_LEN),
-                cstr::bounded((&raw const (*meta).device_name).cast(), IOTX_DEVICE_NAME_LEN),
-                cstr::bounded((&raw const (*meta).device_secret).cast(), IOTX_DEVICE_SECRET_LEN),
+                cstr::bounded(
+                    (&raw const (*meta).product_key).cast(),
+                    IOTX_PRODUCT_KEY_LEN,
+                ),
+                cstr::bounded(
+                    (&raw const (*meta).device_name).cast(),
+                    IOTX_DEVICE_NAME_LEN,
+                ),
+                cstr::bounded(
+                    (&raw const (*meta).device_secret).cast(),
+                    IOTX_DEVICE_SECRET_LEN,
+                ),
             )
         };
         let (Some(product_key), Some(device_name), Some(device_secret)) = fields else {
             return state::STATE_USER_INPUT_INVALID;
         };
-        let device = Device { product_key, device_name, device_secret };
+        let device = Device {
+            product_key,
+            device_name,
+            device_secret,
+        };
         // SAFETY: not NULL, and the caller promises a writable structure; all-zero is valid for it.
         unsafe { signout.write_bytes(0, 1) };
         let host = ioctl::store().mqtt_host(region);
@@ -60,9 +73,17 @@ pub unsafe extern "C" fn IOT_Sign_MQTT(
                 unsafe {
                     fill((&raw mut (*signout).hostname).cast(), 64, &signed.host);
                     (*signout).port = signed.port;
-                    fill((&raw mut (*signout).clientid).cast(), 200, &signed.client_id);
+                    fill(
+                        (&raw mut (*signout).clientid).cast(),
+                        200,
+                        &signed.client_id,
+                    );
                     fill((&raw mut (*signout).username).cast(), 64, &signed.username);
-                    fill((&raw mut (*signout).password).cast(), 65, signed.password.as_bytes());
+                    fill(
+                        (&raw mut (*signout).password).cast(),
+                        65,
+                        signed.password.as_bytes(),
+                    );
                 }
                 state::STATE_SUCCESS
             }
@@ -104,11 +125,20 @@ unsafe extern "C" {
 /// HMAC-SHA256 through the C symbol, so that a port with a crypto engine is asked.
 pub(super) fn replaceable_hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut out = [0u8; 32];
-    let (Ok(key_len), Ok(message_len)) = (u32::try_from(key.len()), u32::try_from(message.len())) else {
+    let (Ok(key_len), Ok(message_len)) = (u32::try_from(key.len()), u32::try_from(message.len()))
+    else {
         return out;
     };
     // SAFETY: lengths belong to the slices, `out` has the 32 bytes of the digest.
-    unsafe { utils_hmac_sha256(message.as_ptr(), message_len, key.as_ptr(), key_len, out.as_mut_ptr()) };
+    unsafe {
+        utils_hmac_sha256(
+            message.as_ptr(),
+            message_len,
+            key.as_ptr(),
+            key_len,
+            out.as_mut_ptr(),
+        )
+    };
     let digest = out;
     out.zeroize();
     digest

@@ -14,8 +14,8 @@ use super::infra_defs::{
     CustomName, REGION_CUSTOM, REGIONS, g_infra_http_domain, g_infra_mqtt_domain, look_up,
 };
 use super::infra_types::{
-    HOST_NAME_LEN, IOTX_DEVICE_NAME_LEN, IOTX_DEVICE_SECRET_LEN,
-    IOTX_MODULE_LEN, IOTX_PRODUCT_KEY_LEN, IOTX_PRODUCT_SECRET_LEN,
+    HOST_NAME_LEN, IOTX_DEVICE_NAME_LEN, IOTX_DEVICE_SECRET_LEN, IOTX_MODULE_LEN,
+    IOTX_PRODUCT_KEY_LEN, IOTX_PRODUCT_SECRET_LEN,
 };
 use crate::state::{FAIL_RETURN, SUCCESS_RETURN};
 

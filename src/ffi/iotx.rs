@@ -37,7 +37,10 @@ pub extern "C" fn iotx_identity_save() -> c_int {
         if device_name.is_empty() {
             return state::STATE_USER_INPUT_DN;
         }
-        let Ok(value) = serde_json::to_vec(&Stored { product_key, device_name }) else {
+        let Ok(value) = serde_json::to_vec(&Stored {
+            product_key,
+            device_name,
+        }) else {
             return state::STATE_SYS_DEPEND_KV_SET;
         };
         if seam::kv_set(IDENTITY_KEY, &value, true) {
@@ -63,12 +66,10 @@ pub extern "C" fn iotx_identity_load() -> c_int {
         };
         // What lies in flash is checked like what comes from the network.
         match identity::parse(buffer.get(..size).unwrap_or_default()) {
-            Ok(known) => {
-                match ioctl::set_identity(&known.product_key, &known.device_name) {
-                    Ok(()) => state::STATE_SUCCESS,
-                    Err(_) => state::STATE_SYS_DEPEND_KV_GET,
-                }
-            }
+            Ok(known) => match ioctl::set_identity(&known.product_key, &known.device_name) {
+                Ok(()) => state::STATE_SUCCESS,
+                Err(_) => state::STATE_SYS_DEPEND_KV_GET,
+            },
             Err(refused) => {
                 log::warn!("stored {}", refused.text);
                 state::STATE_SYS_DEPEND_KV_GET

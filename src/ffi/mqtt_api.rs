@@ -52,7 +52,9 @@ fn with_slot<T>(access: impl FnOnce(&mut Slot) -> T) -> T {
 /// The client a handle means, or `None` for a stale or foreign one.
 fn find(handle: *mut c_void) -> Option<Arc<Entry>> {
     with_slot(|slot| match slot {
-        Slot::Live(entry) if handle.is_null() || entry.handle == handle as usize => Some(Arc::clone(entry)),
+        Slot::Live(entry) if handle.is_null() || entry.handle == handle as usize => {
+            Some(Arc::clone(entry))
+        }
         Slot::Constructing(entry) if entry.handle == handle as usize => Some(Arc::clone(entry)),
         _ => None,
     })
@@ -67,12 +69,18 @@ impl Host for CHost {
     fn deliver(&self, callback: Callback, event: ClientEvent<'_>) {
         let id = |pkid: u16| usize::from(pkid) as *mut c_void;
         match event {
-            ClientEvent::Disconnected => self.call(callback, IOTX_MQTT_EVENT_DISCONNECT, std::ptr::null_mut()),
-            ClientEvent::Reconnected => self.call(callback, IOTX_MQTT_EVENT_RECONNECT, std::ptr::null_mut()),
+            ClientEvent::Disconnected => {
+                self.call(callback, IOTX_MQTT_EVENT_DISCONNECT, std::ptr::null_mut())
+            }
+            ClientEvent::Reconnected => {
+                self.call(callback, IOTX_MQTT_EVENT_RECONNECT, std::ptr::null_mut())
+            }
             ClientEvent::SubscribeSuccess(pkid) => {
                 self.call(callback, IOTX_MQTT_EVENT_SUBCRIBE_SUCCESS, id(pkid));
             }
-            ClientEvent::SubscribeNack(pkid) => self.call(callback, IOTX_MQTT_EVENT_SUBCRIBE_NACK, id(pkid)),
+            ClientEvent::SubscribeNack(pkid) => {
+                self.call(callback, IOTX_MQTT_EVENT_SUBCRIBE_NACK, id(pkid))
+            }
             ClientEvent::UnsubscribeSuccess(pkid) => {
                 self.call(callback, IOTX_MQTT_EVENT_UNSUBCRIBE_SUCCESS, id(pkid));
             }
@@ -81,11 +89,19 @@ impl Host for CHost {
             }
             ClientEvent::BufferOverflow => {
                 let text = c"packet larger than the read buffer was dropped";
-                self.call(callback, IOTX_MQTT_EVENT_BUFFER_OVERFLOW, text.as_ptr() as *mut c_void);
+                self.call(
+                    callback,
+                    IOTX_MQTT_EVENT_BUFFER_OVERFLOW,
+                    text.as_ptr() as *mut c_void,
+                );
             }
             ClientEvent::Message(delivery) => {
                 let mut info = topic_info(&delivery);
-                self.call(callback, IOTX_MQTT_EVENT_PUBLISH_RECEIVED, (&raw mut info).cast());
+                self.call(
+                    callback,
+                    IOTX_MQTT_EVENT_PUBLISH_RECEIVED,
+                    (&raw mut info).cast(),
+                );
             }
         }
     }
@@ -138,7 +154,8 @@ impl CHost {
         let mut message = iotx_mqtt_event_msg_t { event_type, msg };
         // SAFETY: the number was made in `callback` from a handler that the application passed
         // with this signature, and `Option` of a function pointer has its size and NULL as None.
-        let function: iotx_mqtt_event_handle_func_fpt = unsafe { std::mem::transmute(callback.function) };
+        let function: iotx_mqtt_event_handle_func_fpt =
+            unsafe { std::mem::transmute(callback.function) };
         if let Some(function) = function {
             // SAFETY: the application promised at registration that its handler may be called with
             // its own context, this handle and an event that lasts for the call.
@@ -154,7 +171,10 @@ impl CHost {
 }
 
 /// A handler of the application's as two numbers; `None` for NULL.
-pub(super) fn callback(function: iotx_mqtt_event_handle_func_fpt, context: *mut c_void) -> Option<Callback> {
+pub(super) fn callback(
+    function: iotx_mqtt_event_handle_func_fpt,
+    context: *mut c_void,
+) -> Option<Callback> {
     function.map(|function| Callback {
         function: function as usize,
         context: context as usize,
@@ -190,7 +210,9 @@ fn construct(param: Option<&iotx_mqtt_param_t>) -> Option<usize> {
     });
     match busy {
         Some(Some(handle)) => {
-            log::warn!("a client is alive already; its handle is returned, new parameters are ignored");
+            log::warn!(
+                "a client is alive already; its handle is returned, new parameters are ignored"
+            );
             return Some(handle);
         }
         Some(None) => {
@@ -346,7 +368,11 @@ unsafe fn subscribe_arguments<'a>(
     } else {
         qos
     };
-    Some(SubscribeArguments { filter, qos, callback })
+    Some(SubscribeArguments {
+        filter,
+        qos,
+        callback,
+    })
 }
 
 /// A topic name or filter that is neither NULL nor empty. One over the limit is cut one byte
@@ -395,11 +421,15 @@ pub unsafe extern "C" fn IOT_MQTT_Subscribe(
 ) -> c_int {
     barrier::guard(state::STATE_USER_INPUT_INVALID, || {
         // SAFETY: the caller's promise.
-        let arguments = unsafe { subscribe_arguments(topic_filter, qos, topic_handle_func, pcontext) };
+        let arguments =
+            unsafe { subscribe_arguments(topic_filter, qos, topic_handle_func, pcontext) };
         let Some(a) = arguments else {
             return state::STATE_USER_INPUT_INVALID;
         };
-        comm_event(state::STATE_MQTT_SUB_INFO, &format!("sub - '{}'", a.filter.escape_ascii()));
+        comm_event(
+            state::STATE_MQTT_SUB_INFO,
+            &format!("sub - '{}'", a.filter.escape_ascii()),
+        );
         match find(handle) {
             Some(entry) => result(entry.client.subscribe(a.filter, a.qos, a.callback)),
             None => state::STATE_USER_INPUT_INVALID,
@@ -426,14 +456,22 @@ pub unsafe extern "C" fn IOT_MQTT_Subscribe_Sync(
 ) -> c_int {
     barrier::guard(state::STATE_USER_INPUT_INVALID, || {
         // SAFETY: the caller's promise.
-        let arguments = unsafe { subscribe_arguments(topic_filter, qos, topic_handle_func, pcontext) };
+        let arguments =
+            unsafe { subscribe_arguments(topic_filter, qos, topic_handle_func, pcontext) };
         let Some(a) = arguments else {
             return state::STATE_USER_INPUT_INVALID;
         };
-        comm_event(state::STATE_MQTT_SUB_INFO, &format!("subs - '{}'", a.filter.escape_ascii()));
+        comm_event(
+            state::STATE_MQTT_SUB_INFO,
+            &format!("subs - '{}'", a.filter.escape_ascii()),
+        );
         let timeout_ms = u64::try_from(timeout_ms).unwrap_or(0);
         match find(handle) {
-            Some(entry) => result(entry.client.subscribe_sync(a.filter, a.qos, a.callback, timeout_ms)),
+            Some(entry) => result(
+                entry
+                    .client
+                    .subscribe_sync(a.filter, a.qos, a.callback, timeout_ms),
+            ),
             None => state::STATE_USER_INPUT_INVALID,
         }
     })
@@ -447,13 +485,20 @@ pub unsafe extern "C" fn IOT_MQTT_Subscribe_Sync(
 /// # Safety
 /// `topic_filter` is NULL or terminated.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn IOT_MQTT_Unsubscribe(handle: *mut c_void, topic_filter: *const c_char) -> c_int {
+pub unsafe extern "C" fn IOT_MQTT_Unsubscribe(
+    handle: *mut c_void,
+    topic_filter: *const c_char,
+) -> c_int {
     barrier::guard(state::STATE_USER_INPUT_INVALID, || {
         // SAFETY: the caller's promise.
-        let (Some(filter), Some(entry)) = (unsafe { topic_text(topic_filter) }, find(handle)) else {
+        let (Some(filter), Some(entry)) = (unsafe { topic_text(topic_filter) }, find(handle))
+        else {
             return state::STATE_USER_INPUT_INVALID;
         };
-        comm_event(state::STATE_MQTT_SUB_INFO, &format!("unsub - '{}'", filter.escape_ascii()));
+        comm_event(
+            state::STATE_MQTT_SUB_INFO,
+            &format!("unsub - '{}'", filter.escape_ascii()),
+        );
         result(entry.client.unsubscribe(filter))
     })
 }
@@ -488,7 +533,14 @@ pub unsafe extern "C" fn IOT_MQTT_Publish(
         let len = info.payload_len as usize;
         // SAFETY: the payload has `len` bytes by the caller's promise.
         let code = unsafe {
-            publish(&entry, topic, i32::from(info.qos), info.retain != 0, info.payload.cast(), len)
+            publish(
+                &entry,
+                topic,
+                i32::from(info.qos),
+                info.retain != 0,
+                info.payload.cast(),
+                len,
+            )
         };
         if code > 0 {
             // SAFETY: not NULL, valid and writable by the caller's promise. Packet ids are 16 bits.
@@ -545,11 +597,19 @@ unsafe fn publish(
         // SAFETY: not NULL, `len` bytes by the caller's promise.
         unsafe { cstr::bytes(payload, len) }
     };
-    result(entry.client.publish(&OutMessage { topic, payload, qos, retain }))
+    result(entry.client.publish(&OutMessage {
+        topic,
+        payload,
+        qos,
+        retain,
+    }))
 }
 
 fn published(topic: &[u8], code: c_int) -> c_int {
-    comm_event(state::STATE_MQTT_PUB_INFO, &format!("pub - '{}': {code}", topic.escape_ascii()));
+    comm_event(
+        state::STATE_MQTT_PUB_INFO,
+        &format!("pub - '{}': {code}", topic.escape_ascii()),
+    );
     code
 }
 

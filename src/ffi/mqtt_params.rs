@@ -44,35 +44,54 @@ pub(super) struct Refused {
 }
 
 fn refuse<T>(code: i32, text: &str) -> Result<T, Refused> {
-    let slot = if (state::STATE_SYS_DEPEND_BASE + 1..=state::STATE_USER_INPUT_BASE).contains(&code) {
+    let slot = if (state::STATE_SYS_DEPEND_BASE + 1..=state::STATE_USER_INPUT_BASE).contains(&code)
+    {
         StateSlot::UserInput
     } else {
         StateSlot::MqttComm
     };
-    Err(Refused { slot, code, text: text.to_owned() })
+    Err(Refused {
+        slot,
+        code,
+        text: text.to_owned(),
+    })
 }
 
 /// One string of the block: `None` for NULL and "", which both select the default.
 ///
 /// # Safety
 /// `text` is NULL or terminated and outlives the result.
-unsafe fn field<'a>(text: *const c_char, max: usize, what: &str) -> Result<Option<&'a str>, Refused> {
+unsafe fn field<'a>(
+    text: *const c_char,
+    max: usize,
+    what: &str,
+) -> Result<Option<&'a str>, Refused> {
     if text.is_null() {
         return Ok(None);
     }
     // SAFETY: not NULL, terminated by the caller's promise.
     let Some(bytes) = (unsafe { cstr::bounded(text, max) }) else {
-        return refuse(state::STATE_USER_INPUT_OUT_RANGE, &format!("{what} is longer than {max} bytes"));
+        return refuse(
+            state::STATE_USER_INPUT_OUT_RANGE,
+            &format!("{what} is longer than {max} bytes"),
+        );
     };
     match std::str::from_utf8(bytes) {
         Ok("") => Ok(None),
         Ok(text) => Ok(Some(text)),
-        Err(_) => refuse(state::STATE_USER_INPUT_INVALID, &format!("{what} is not UTF-8")),
+        Err(_) => refuse(
+            state::STATE_USER_INPUT_INVALID,
+            &format!("{what} is not UTF-8"),
+        ),
     }
 }
 
 fn clamp(value: u32, (min, max, default): (u32, u32, u32)) -> u64 {
-    u64::from(if (min..=max).contains(&value) { value } else { default })
+    u64::from(if (min..=max).contains(&value) {
+        value
+    } else {
+        default
+    })
 }
 
 fn or_default(value: u32, default: u32) -> usize {
@@ -146,7 +165,10 @@ pub(super) unsafe fn build(param: Option<&iotx_mqtt_param_t>) -> Result<Config, 
     };
     let text = |bytes: Vec<u8>| match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
-        Err(_) => refuse(state::STATE_USER_INPUT_INVALID, "product key or device name is not UTF-8"),
+        Err(_) => refuse(
+            state::STATE_USER_INPUT_INVALID,
+            "product key or device name is not UTF-8",
+        ),
     };
     let default_port = match (x509_default, transport) {
         (true, _) => X509_PORT,
@@ -176,7 +198,9 @@ pub(super) unsafe fn build(param: Option<&iotx_mqtt_param_t>) -> Result<Config, 
             port: first_port(&[param.port, store.mqtt_port.unwrap_or(0)], default_port),
             security: match transport {
                 SecureMode::Tcp => Security::Tcp,
-                _ => Security::Tls { ca_pem: ca(pub_key)? },
+                _ => Security::Tls {
+                    ca_pem: ca(pub_key)?,
+                },
             },
         },
         login: Login {
@@ -197,13 +221,20 @@ pub(super) unsafe fn build(param: Option<&iotx_mqtt_param_t>) -> Result<Config, 
 }
 
 fn first_port(given: &[u16], default: u16) -> u16 {
-    given.iter().copied().find(|port| *port != 0).unwrap_or(default)
+    given
+        .iter()
+        .copied()
+        .find(|port| *port != 0)
+        .unwrap_or(default)
 }
 
 fn c_string(text: String, what: &str) -> Result<CString, Refused> {
     match CString::new(text) {
         Ok(text) => Ok(text),
-        Err(_) => refuse(state::STATE_USER_INPUT_INVALID, &format!("{what} contains a NUL")),
+        Err(_) => refuse(
+            state::STATE_USER_INPUT_INVALID,
+            &format!("{what} contains a NUL"),
+        ),
     }
 }
 
@@ -212,11 +243,16 @@ fn ca(pub_key: Option<&str>) -> Result<CString, Refused> {
     if let Some(pem) = pub_key {
         return c_string(pem.to_owned(), "pub_key");
     }
-    let bundle = seam::ca_certificates().map(|pem| pem.to_vec()).unwrap_or_default();
+    let bundle = seam::ca_certificates()
+        .map(|pem| pem.to_vec())
+        .unwrap_or_default();
     let end = bundle.iter().position(|b| *b == 0).unwrap_or(bundle.len());
     match CString::new(&bundle[..end]) {
         Ok(pem) if !pem.is_empty() => Ok(pem),
-        _ => refuse(state::STATE_USER_INPUT_INVALID, "iotx_ca_crt holds no certificate"),
+        _ => refuse(
+            state::STATE_USER_INPUT_INVALID,
+            "iotx_ca_crt holds no certificate",
+        ),
     }
 }
 

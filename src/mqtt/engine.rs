@@ -176,7 +176,9 @@ impl Engine {
         connect.clean_session = login.clean_session;
         let fields = [&login.client_id, &login.username, &*login.password];
         let mut bytes = BytesMut::new();
-        if fields.iter().any(|f| f.len() > usize::from(u16::MAX)) || connect.write(&mut bytes).is_err() {
+        if fields.iter().any(|f| f.len() > usize::from(u16::MAX))
+            || connect.write(&mut bytes).is_err()
+        {
             return Err(state::STATE_MQTT_SERIALIZE_CONN_ERROR);
         }
         let body_at = 2 + bytes[1..].iter().take_while(|b| **b & 0x80 != 0).count();
@@ -258,7 +260,11 @@ impl Engine {
 
     /// The next event in the bytes received so far.
     pub fn next_event(&mut self, now: u64) -> Result<Option<Event>, ProtocolError> {
-        while let Some(packet) = self.reader.next_packet().inspect_err(|_| self.state = State::Idle)? {
+        while let Some(packet) = self
+            .reader
+            .next_packet()
+            .inspect_err(|_| self.state = State::Idle)?
+        {
             if self.state == State::Idle {
                 // Bytes behind a refusal.
                 return Ok(None);
@@ -273,7 +279,10 @@ impl Engine {
     fn on_packet(&mut self, packet: Packet, now: u64) -> Result<Option<Event>, ProtocolError> {
         if let State::Connecting { skipped } = self.state {
             return match packet {
-                Packet::ConnAck { session_present, code: 0 } => {
+                Packet::ConnAck {
+                    session_present,
+                    code: 0,
+                } => {
                     self.state = State::Connected;
                     self.next_ping_at = now + self.limits.keepalive_ms;
                     self.inflight.all_due(now);
@@ -288,7 +297,9 @@ impl Engine {
                     Err(ProtocolError("no CONNACK among the first packets"))
                 }
                 _ => {
-                    self.state = State::Connecting { skipped: skipped + 1 };
+                    self.state = State::Connecting {
+                        skipped: skipped + 1,
+                    };
                     Ok(None)
                 }
             };
@@ -301,7 +312,10 @@ impl Engine {
                 .pending
                 .remove(&pkid)
                 .then_some(Event::Subscribed { pkid, granted }),
-            Packet::UnsubAck(pkid) => self.pending.remove(&pkid).then_some(Event::Unsubscribed(pkid)),
+            Packet::UnsubAck(pkid) => self
+                .pending
+                .remove(&pkid)
+                .then_some(Event::Unsubscribed(pkid)),
             Packet::TooLarge { size, qos1_pkid } => Some(Event::TooLarge { size, qos1_pkid }),
             Packet::ConnAck { .. } | Packet::PingResp | Packet::Qos2Ack => None,
         })
@@ -331,8 +345,11 @@ impl Engine {
 
     /// When [`Engine::next_timer`] has something to say next.
     pub fn next_timer_at(&self) -> Option<u64> {
-        (self.state == State::Connected)
-            .then(|| self.inflight.next_due_at().map_or(self.next_ping_at, |due| due.min(self.next_ping_at)))
+        (self.state == State::Connected).then(|| {
+            self.inflight
+                .next_due_at()
+                .map_or(self.next_ping_at, |due| due.min(self.next_ping_at))
+        })
     }
 
     /// The next free packet id: one counter for all packet kinds, 1 to 65535, ids in flight
@@ -355,8 +372,13 @@ impl Engine {
     /// `STATE_MQTT_QOS1_REPUB_EXCEED_MAX` (too many in flight).
     pub fn publish(&mut self, now: u64, message: &Message<'_>) -> Result<u16, i32> {
         let pkid = if message.qos1 { self.take_pkid() } else { 0 };
-        let qos = if message.qos1 { QoS::AtLeastOnce } else { QoS::AtMostOnce };
-        let mut publish = Publish::from_bytes(message.topic, qos, Bytes::copy_from_slice(message.payload));
+        let qos = if message.qos1 {
+            QoS::AtLeastOnce
+        } else {
+            QoS::AtMostOnce
+        };
+        let mut publish =
+            Publish::from_bytes(message.topic, qos, Bytes::copy_from_slice(message.payload));
         publish.retain = message.retain;
         publish.pkid = pkid;
         if publish.size() > self.limits.write_max {
@@ -366,10 +388,14 @@ impl Engine {
             return Err(state::STATE_MQTT_QOS1_REPUB_EXCEED_MAX);
         }
         let start = self.output.len();
-        self.write(|out| publish.write(out), state::STATE_MQTT_SERIALIZE_PUB_ERROR)?;
+        self.write(
+            |out| publish.write(out),
+            state::STATE_MQTT_SERIALIZE_PUB_ERROR,
+        )?;
         if message.qos1 {
             let due_at = now + self.repeat_ms();
-            self.inflight.add(pkid, &self.output[start..], due_at, message.counted);
+            self.inflight
+                .add(pkid, &self.output[start..], due_at, message.counted);
         }
         Ok(pkid)
     }
@@ -394,7 +420,10 @@ impl Engine {
         if packet.size() > self.limits.write_max {
             return Err(state::STATE_MQTT_SERIALIZE_SUB_ERROR);
         }
-        self.write(|out| packet.write(out), state::STATE_MQTT_SERIALIZE_SUB_ERROR)?;
+        self.write(
+            |out| packet.write(out),
+            state::STATE_MQTT_SERIALIZE_SUB_ERROR,
+        )?;
         self.pending.insert(pkid);
         Ok(())
     }
@@ -406,7 +435,10 @@ impl Engine {
         if packet.size() > self.limits.write_max {
             return Err(state::STATE_MQTT_SERIALIZE_UNSUB_ERROR);
         }
-        self.write(|out| packet.write(out), state::STATE_MQTT_SERIALIZE_UNSUB_ERROR)?;
+        self.write(
+            |out| packet.write(out),
+            state::STATE_MQTT_SERIALIZE_UNSUB_ERROR,
+        )?;
         self.pending.insert(pkid);
         Ok(())
     }

@@ -194,7 +194,11 @@ fn decode(frame: &mut BytesMut, header: &FixedHeader) -> Result<Packet, Protocol
         }
     };
     let exactly = |len: usize, what: &'static str| {
-        if body.len() == len { Ok(()) } else { Err(ProtocolError(what)) }
+        if body.len() == len {
+            Ok(())
+        } else {
+            Err(ProtocolError(what))
+        }
     };
     match header.kind() {
         2 => {
@@ -378,15 +382,31 @@ mod tests {
     fn any_portioning_gives_the_same_packets() {
         let whole = read_all(3072, STREAM, STREAM.len()).expect("well-formed");
         assert_eq!(whole.len(), 7);
-        assert_eq!(whole[0], Packet::ConnAck { session_present: false, code: 0 });
+        assert_eq!(
+            whole[0],
+            Packet::ConnAck {
+                session_present: false,
+                code: 0
+            }
+        );
         assert!(matches!(&whole[1], Packet::Publish(p) if p.topic == "/t" && p.payload == "hi"));
         assert!(matches!(&whole[2], Packet::Publish(p) if p.pkid == 10 && p.payload.is_empty()));
         assert_eq!(whole[3], Packet::PubAck(2));
-        assert_eq!(whole[4], Packet::SubAck { pkid: 3, granted: false });
+        assert_eq!(
+            whole[4],
+            Packet::SubAck {
+                pkid: 3,
+                granted: false
+            }
+        );
         assert_eq!(whole[5], Packet::UnsubAck(4));
         assert_eq!(whole[6], Packet::PingResp);
         for portion in 1..STREAM.len() {
-            assert_eq!(read_all(3072, STREAM, portion).expect("well-formed"), whole, "{portion}");
+            assert_eq!(
+                read_all(3072, STREAM, portion).expect("well-formed"),
+                whole,
+                "{portion}"
+            );
         }
     }
 
@@ -397,7 +417,10 @@ mod tests {
         let mut packets = 0;
         while !rest.is_empty() {
             let take = reader.wanted();
-            assert!(take <= rest.len(), "asked for more than the packet under way has");
+            assert!(
+                take <= rest.len(),
+                "asked for more than the packet under way has"
+            );
             reader.push(&rest[..take]);
             rest = &rest[take..];
             while reader.next_packet().expect("well-formed").is_some() {
@@ -422,7 +445,10 @@ mod tests {
             ("CONNACK long", &[0x20, 3, 0, 0, 0]),
             ("CONNACK acknowledge flags", &[0x20, 2, 2, 0]),
             ("CONNACK session with refusal", &[0x20, 2, 1, 5]),
-            ("remaining length of five bytes", &[0x30, 0xff, 0xff, 0xff, 0xff, 0x7f]),
+            (
+                "remaining length of five bytes",
+                &[0x30, 0xff, 0xff, 0xff, 0xff, 0x7f],
+            ),
             ("QoS 3", &[0x36]),
             ("PUBLISH empty", &[0x30, 0]),
             ("PUBLISH topic too long", &[0x30, 4, 0, 9, b'/', b't']),
@@ -449,7 +475,10 @@ mod tests {
         ];
         for (name, bytes) in cases {
             for portion in 1..=bytes.len() {
-                assert!(read_all(64, bytes, portion).is_err(), "{name} in portions of {portion}");
+                assert!(
+                    read_all(64, bytes, portion).is_err(),
+                    "{name} in portions of {portion}"
+                );
             }
         }
     }
@@ -464,7 +493,13 @@ mod tests {
     #[test]
     fn unknown_connack_codes_are_numbers() {
         let packets = read_all(64, &[0x20, 2, 0, 99], 1).expect("well-formed");
-        assert_eq!(packets, [Packet::ConnAck { session_present: false, code: 99 }]);
+        assert_eq!(
+            packets,
+            [Packet::ConnAck {
+                session_present: false,
+                code: 99
+            }]
+        );
     }
 
     fn oversize(qos: u8, payload: usize) -> Vec<u8> {
@@ -489,7 +524,13 @@ mod tests {
                 let packets = read_all(64, &bytes, portion).expect("well-formed");
                 assert_eq!(
                     packets,
-                    [Packet::TooLarge { size, qos1_pkid: pkid }, Packet::PingResp],
+                    [
+                        Packet::TooLarge {
+                            size,
+                            qos1_pkid: pkid
+                        },
+                        Packet::PingResp
+                    ],
                     "QoS {qos}, portions of {portion}"
                 );
             }
@@ -499,7 +540,10 @@ mod tests {
     #[test]
     fn the_read_limit_counts_the_whole_packet() {
         let bytes = oversize(0, 200);
-        assert!(matches!(read_all(bytes.len(), &bytes, 9).expect("fits")[0], Packet::Publish(_)));
+        assert!(matches!(
+            read_all(bytes.len(), &bytes, 9).expect("fits")[0],
+            Packet::Publish(_)
+        ));
         let below = read_all(bytes.len() - 1, &bytes, 9).expect("drained");
         assert!(matches!(below[0], Packet::TooLarge { .. }));
     }

@@ -88,10 +88,7 @@ impl Inflight {
 
     /// The next message due for a repeat at `now`, DUP set; it becomes due again after `period`.
     pub fn next_due(&mut self, now: u64, period: u64) -> Option<&[u8]> {
-        let message = self
-            .messages
-            .iter_mut()
-            .find(|m| m.due_at <= now)?;
+        let message = self.messages.iter_mut().find(|m| m.due_at <= now)?;
         message.due_at = now + period;
         if let Some(first) = message.packet.first_mut() {
             *first |= DUP;

@@ -152,7 +152,11 @@ mod tests {
             ("/a", "/a/", false),
         ];
         for (filter, topic, want) in cases {
-            assert_eq!(matches(filter.as_bytes(), topic.as_bytes()), want, "{filter} {topic}");
+            assert_eq!(
+                matches(filter.as_bytes(), topic.as_bytes()),
+                want,
+                "{filter} {topic}"
+            );
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::digest::SignMethod;
 use super::FIXED_TIMESTAMP;
+use super::digest::SignMethod;
 
 /// What a CONNECT packet carries; the password is wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]

@@ -18,7 +18,11 @@ impl TlsLink {
     pub(super) fn open(target: &Target, ca_pem: &CStr) -> Result<Self, Failure> {
         let handle = seam::ssl_establish(&target.host, target.port, Some(ca_pem))
             .ok_or_else(|| reason(Stage::TlsHandshake, "HAL_SSL_Establish failed"))?;
-        let session = if seam::tls_is_default() { tls::lookup(handle) } else { None };
+        let session = if seam::tls_is_default() {
+            tls::lookup(handle)
+        } else {
+            None
+        };
         Ok(TlsLink { handle, session })
     }
 }

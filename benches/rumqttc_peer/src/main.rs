@@ -18,7 +18,9 @@ fn open(host: &str, port: u16, ca: &str) -> (Client, Connection) {
     options.set_inflight(128);
     options.set_max_packet_size(1 << 20, 1 << 20);
     if ca != "-" {
-        let Ok(ca) = std::fs::read(ca) else { fail("CA file") };
+        let Ok(ca) = std::fs::read(ca) else {
+            fail("CA file")
+        };
         options.set_transport(Transport::Tls(TlsConfiguration::Simple {
             ca,
             alpn: None,
@@ -40,7 +42,10 @@ fn until(connection: &mut Connection, mut done: impl FnMut(&Event) -> bool) {
 }
 
 fn main() {
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         fail("crypto provider");
     }
     let args: Vec<String> = std::env::args().collect();
@@ -66,13 +71,20 @@ fn main() {
             start.elapsed()
         }
         "pub0" | "pub1" => {
-            let qos = if mode == "pub0" { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+            let qos = if mode == "pub0" {
+                QoS::AtMostOnce
+            } else {
+                QoS::AtLeastOnce
+            };
             let (client, mut connection) = open(host, port, ca);
             until(&mut connection, is_connack);
             let start = Instant::now();
             let sender = std::thread::spawn(move || {
                 for _ in 0..count {
-                    if client.publish(TOPIC, qos, false, payload.as_slice()).is_err() {
+                    if client
+                        .publish(TOPIC, qos, false, payload.as_slice())
+                        .is_err()
+                    {
                         fail("publish");
                     }
                 }
@@ -112,7 +124,10 @@ fn main() {
             } else {
                 let start = Instant::now();
                 for _ in 0..count {
-                    if client.publish(TOPIC, QoS::AtMostOnce, false, payload.as_slice()).is_err() {
+                    if client
+                        .publish(TOPIC, QoS::AtMostOnce, false, payload.as_slice())
+                        .is_err()
+                    {
                         fail("publish");
                     }
                     until(&mut connection, is_message);
@@ -126,7 +141,10 @@ fn main() {
     let rss = std::fs::read_to_string("/proc/self/status")
         .ok()
         .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("VmHWM:"))?.to_owned();
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("VmHWM:"))?
+                .to_owned();
             line.split_whitespace().nth(1)?.parse::<u64>().ok()
         })
         .unwrap_or(0);

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use std::sync::mpsc;
+
 use super::*;
 
 fn short_limits() -> Limits {

@@ -73,7 +73,12 @@ impl Socket {
     }
 
     /// Sends `output` from `sent` on until it is done or the time is over. Whether it is done.
-    fn send(&self, output: &[u8], sent: &mut usize, deadline: Deadline) -> Result<bool, StreamError> {
+    fn send(
+        &self,
+        output: &[u8],
+        sent: &mut usize,
+        deadline: Deadline,
+    ) -> Result<bool, StreamError> {
         while *sent < output.len() {
             *sent += seam::tcp_write(self.handle, &output[*sent..], deadline.for_call())?;
             if *sent < output.len() && deadline.passed() {
@@ -253,7 +258,9 @@ impl TlsSession for MbedSession {
             }
             match self.socket.fill(&self.wire, deadline) {
                 Ok(_) => waited = true,
-                Err(StreamError::PeerClosed) => return Err(self.end(&self.read_end, TlsError::Closed)),
+                Err(StreamError::PeerClosed) => {
+                    return Err(self.end(&self.read_end, TlsError::Closed));
+                }
                 Err(StreamError::Failed) => {
                     return Err(self.end_reading("connection lost while receiving"));
                 }
