@@ -19,6 +19,7 @@ use super::mqtt_types::{
     iotx_mqtt_topic_info_pt, iotx_mqtt_topic_info_t,
 };
 use super::registry::{self, StateSlot};
+use super::mqtt_params::Rules;
 use super::{barrier, cstr, ioctl, mqtt_params};
 use crate::device::{Callback, Client, ClientEvent, Delivery, Host, Names, OutMessage};
 use crate::mqtt::topic;
@@ -198,11 +199,32 @@ pub unsafe extern "C" fn IOT_MQTT_Construct(param: *mut iotx_mqtt_param_t) -> *m
     barrier::guard(std::ptr::null_mut(), || {
         // SAFETY: NULL or valid by the caller's promise; it is copied here.
         let param = unsafe { param.as_ref() }.copied();
-        construct(param.as_ref()).map_or(std::ptr::null_mut(), |handle| handle as *mut c_void)
+        // SAFETY: the caller promises terminated strings.
+        unsafe { construct(param.as_ref(), &Rules::CURRENT) }
     })
 }
 
-fn construct(param: Option<&iotx_mqtt_param_t>) -> Option<usize> {
+/// [`IOT_MQTT_Construct`] with the rules of one SDK version.
+///
+/// # Safety
+/// As there, for the strings and the handler of `param`.
+pub(super) unsafe fn construct(param: Option<&iotx_mqtt_param_t>, rules: &Rules) -> *mut c_void {
+    // SAFETY: the caller's promise.
+    let handle = unsafe { construct_one(param, rules) };
+    handle.map_or(std::ptr::null_mut(), |handle| handle as *mut c_void)
+}
+
+/// The handle of the client that is alive and constructed, which handle 0 means.
+pub(super) fn live() -> Option<usize> {
+    with_slot(|slot| match slot {
+        Slot::Live(entry) => Some(entry.handle),
+        _ => None,
+    })
+}
+
+/// # Safety
+/// As for [`construct`].
+unsafe fn construct_one(param: Option<&iotx_mqtt_param_t>, rules: &Rules) -> Option<usize> {
     let busy = with_slot(|slot| match slot {
         Slot::Empty => None,
         Slot::Constructing(_) => Some(None),
@@ -226,7 +248,7 @@ fn construct(param: Option<&iotx_mqtt_param_t>) -> Option<usize> {
         None => {}
     }
     // SAFETY: the caller of Construct promises terminated strings.
-    let config = match unsafe { mqtt_params::build(param) } {
+    let config = match unsafe { mqtt_params::build(param, rules) } {
         Ok(config) => config,
         Err(refused) => {
             registry::state_event(refused.slot, refused.code, &refused.text);
