@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 use once_cell::sync::Lazy;
 use std::sync::Mutex;
 
+use super::mqtt_params::Rules;
 use super::mqtt_types::{
     IOTX_MQTT_EVENT_BUFFER_OVERFLOW, IOTX_MQTT_EVENT_DISCONNECT, IOTX_MQTT_EVENT_PUBLISH_RECEIVED,
     IOTX_MQTT_EVENT_PUBLISH_SUCCESS, IOTX_MQTT_EVENT_RECONNECT, IOTX_MQTT_EVENT_SUBCRIBE_NACK,
@@ -19,7 +20,6 @@ use super::mqtt_types::{
     iotx_mqtt_topic_info_pt, iotx_mqtt_topic_info_t,
 };
 use super::registry::{self, StateSlot};
-use super::mqtt_params::Rules;
 use super::{barrier, cstr, ioctl, mqtt_params};
 use crate::device::{Callback, Client, ClientEvent, Delivery, Host, Names, OutMessage};
 use crate::mqtt::topic;

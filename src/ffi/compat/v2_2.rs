@@ -198,9 +198,13 @@ pub unsafe extern "C" fn iotx_v22_Ioctl(option: c_int, data: *mut c_void) -> c_i
 pub(super) unsafe fn set_dynamic_register(data: *mut c_void) -> c_int {
     // SAFETY: the caller's promise; read only if not NULL.
     let off = !data.is_null() && unsafe { data.cast::<c_int>().read_unaligned() } == 0;
+    let mut now: c_int = 0;
+    // SAFETY: option 5 writes an int, if there is such a setting at all.
+    if off && unsafe { ioctl::control(5, (&raw mut now).cast()) } != state::SUCCESS_RETURN {
+        return state::SUCCESS_RETURN;
+    }
     // SAFETY: as above, option 4 takes an int.
-    let result = unsafe { ioctl::control(4, data) };
-    if off { state::SUCCESS_RETURN } else { result }
+    unsafe { ioctl::control(4, data) }
 }
 
 /// GET_DYNAMIC_REGISTER: 0 where there is no such thing.
@@ -223,12 +227,7 @@ pub(super) unsafe fn get_dynamic_register(data: *mut c_void) -> c_int {
 /// # Safety
 /// The strings are NULL or terminated.
 pub(super) unsafe fn is_complete(param: &iotx_mqtt_param_t) -> bool {
-    let strings = [
-        param.host,
-        param.client_id,
-        param.username,
-        param.password,
-    ];
+    let strings = [param.host, param.client_id, param.username, param.password];
     // SAFETY: a string that is not NULL has at least its terminator.
     strings
         .iter()
@@ -265,9 +264,7 @@ pub(super) unsafe fn connect(param: &iotx_mqtt_param_t, rules: &Rules) -> *mut c
 /// `param` is NULL or points to the block of 2.2.1 whose strings are NULL or terminated; its handler
 /// may be called until Destroy.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iotx_v22_MQTT_Construct(
-    param: *mut iotx_v22_mqtt_param_t,
-) -> *mut c_void {
+pub unsafe extern "C" fn iotx_v22_MQTT_Construct(param: *mut iotx_v22_mqtt_param_t) -> *mut c_void {
     guard(ptr::null_mut(), || {
         console::init();
         if let Some(handle) = mqtt_api::live() {
@@ -301,7 +298,11 @@ pub unsafe extern "C" fn iotx_v22_MQTT_Construct(
         let rules = Rules {
             request_timeout_ms: (500, 5_000, 2_000),
             buffer_default: 1_024,
-            transport: if tcp { SecureMode::Tcp } else { SecureMode::Tls },
+            transport: if tcp {
+                SecureMode::Tcp
+            } else {
+                SecureMode::Tls
+            },
         };
         // SAFETY: the caller's promise; the client id of our own lives until the end.
         unsafe { connect(&current, &rules) }

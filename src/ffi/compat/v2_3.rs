@@ -205,9 +205,7 @@ pub unsafe extern "C" fn iotx_v23_Ioctl(option: c_int, data: *mut c_void) -> c_i
 /// `param` is NULL or points to the block of 2.3.0 whose strings are NULL or terminated; its handler
 /// may be called until Destroy.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn iotx_v23_MQTT_Construct(
-    param: *mut iotx_v23_mqtt_param_t,
-) -> *mut c_void {
+pub unsafe extern "C" fn iotx_v23_MQTT_Construct(param: *mut iotx_v23_mqtt_param_t) -> *mut c_void {
     guard(ptr::null_mut(), || {
         console::init();
         if let Some(handle) = mqtt_api::live() {
@@ -414,6 +412,9 @@ mod tests {
         }
         assert_eq!(code_of_2_3(state::STATE_SYS_DEPEND_NWK_CLOSE), -0x020C);
         assert_eq!(code_of_now(-0x020C), state::STATE_SYS_DEPEND_NWK_CLOSE);
-        assert_eq!(code_of_2_3(state::STATE_MQTT_PUB_INFO), state::STATE_MQTT_PUB_INFO);
+        assert_eq!(
+            code_of_2_3(state::STATE_MQTT_PUB_INFO),
+            state::STATE_MQTT_PUB_INFO
+        );
     }
 }

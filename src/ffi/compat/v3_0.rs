@@ -108,7 +108,11 @@ pub unsafe extern "C" fn iotx_v30_Sign_MQTT(
                 unsafe {
                     fill((&raw mut (*signout).hostname).cast(), 256, &signed.host);
                     (*signout).port = signed.port;
-                    fill((&raw mut (*signout).clientid).cast(), 200, &signed.client_id);
+                    fill(
+                        (&raw mut (*signout).clientid).cast(),
+                        200,
+                        &signed.client_id,
+                    );
                     fill((&raw mut (*signout).username).cast(), 64, &signed.username);
                     let password = signed.password.as_bytes();
                     fill((&raw mut (*signout).password).cast(), 65, password);
