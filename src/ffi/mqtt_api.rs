@@ -396,8 +396,12 @@ fn result(sent: Result<u16, i32>) -> c_int {
     sent.map_or_else(|code| code, c_int::from)
 }
 
-fn comm_event(code: i32, text: &str) {
-    registry::state_event(StateSlot::MqttComm, code, text);
+/// Reports a call on a topic; the text is made only for a handler.
+fn topic_event(code: i32, verb: &str, topic: &[u8], result: &str) {
+    if registry::is_wanted(StateSlot::MqttComm) {
+        let text = format!("{verb} - '{}'{result}", topic.escape_ascii());
+        registry::state_event(StateSlot::MqttComm, code, &text);
+    }
 }
 
 /// Subscribes to a filter; its messages go to `topic_handle_func`.
@@ -426,10 +430,7 @@ pub unsafe extern "C" fn IOT_MQTT_Subscribe(
         let Some(a) = arguments else {
             return state::STATE_USER_INPUT_INVALID;
         };
-        comm_event(
-            state::STATE_MQTT_SUB_INFO,
-            &format!("sub - '{}'", a.filter.escape_ascii()),
-        );
+        topic_event(state::STATE_MQTT_SUB_INFO, "sub", a.filter, "");
         match find(handle) {
             Some(entry) => result(entry.client.subscribe(a.filter, a.qos, a.callback)),
             None => state::STATE_USER_INPUT_INVALID,
@@ -461,10 +462,7 @@ pub unsafe extern "C" fn IOT_MQTT_Subscribe_Sync(
         let Some(a) = arguments else {
             return state::STATE_USER_INPUT_INVALID;
         };
-        comm_event(
-            state::STATE_MQTT_SUB_INFO,
-            &format!("subs - '{}'", a.filter.escape_ascii()),
-        );
+        topic_event(state::STATE_MQTT_SUB_INFO, "subs", a.filter, "");
         let timeout_ms = u64::try_from(timeout_ms).unwrap_or(0);
         match find(handle) {
             Some(entry) => result(
@@ -495,10 +493,7 @@ pub unsafe extern "C" fn IOT_MQTT_Unsubscribe(
         else {
             return state::STATE_USER_INPUT_INVALID;
         };
-        comm_event(
-            state::STATE_MQTT_SUB_INFO,
-            &format!("unsub - '{}'", filter.escape_ascii()),
-        );
+        topic_event(state::STATE_MQTT_SUB_INFO, "unsub", filter, "");
         result(entry.client.unsubscribe(filter))
     })
 }
@@ -606,10 +601,14 @@ unsafe fn publish(
 }
 
 fn published(topic: &[u8], code: c_int) -> c_int {
-    comm_event(
-        state::STATE_MQTT_PUB_INFO,
-        &format!("pub - '{}': {code}", topic.escape_ascii()),
-    );
+    if registry::is_wanted(StateSlot::MqttComm) {
+        topic_event(
+            state::STATE_MQTT_PUB_INFO,
+            "pub",
+            topic,
+            &format!(": {code}"),
+        );
+    }
     code
 }
 
