@@ -216,7 +216,7 @@ pub(super) unsafe fn build(param: Option<&iotx_mqtt_param_t>) -> Result<Config, 
             request_timeout_ms: clamp(param.request_timeout_ms, REQUEST_TIMEOUT_MS),
             keepalive_ms: clamp(param.keepalive_interval_ms, KEEPALIVE_MS),
         },
-        handler: super::mqtt_api::callback(param.handle_event.h_fp, param.handle_event.pcontext),
+        handler: super::mqtt_host::callback(param.handle_event.h_fp, param.handle_event.pcontext),
     })
 }
 
