@@ -33,6 +33,9 @@ pub(super) const WAIT_SLICE_MS: u64 = 200;
 /// How long Destroy tries to get its DISCONNECT packet out, milliseconds.
 const DISCONNECT_WRITE_MS: u64 = 1_000;
 
+/// Why a connection is lost whose peer stopped reading.
+pub(super) const NO_DATA_TAKEN: &str = "the server takes no data";
+
 /// Where the session stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -66,18 +69,20 @@ pub(super) struct Core {
 }
 
 impl Core {
-    /// Gives the connection up. QoS 1 messages stay for the next one.
-    pub(super) fn lose(&mut self, reason: String) {
+    /// Gives the connection up. QoS 1 messages stay for the next one. The link that comes back is
+    /// to be dropped when the lock is released: destroying it is a call into the HAL.
+    #[must_use]
+    fn lose(&mut self, reason: &str) -> Option<Arc<dyn Link>> {
         if self.phase == Phase::Online {
-            self.phase = Phase::Lost(reason);
+            self.phase = Phase::Lost(reason.to_owned());
         }
         self.engine.disconnected();
-        self.link = None;
         self.stuck_since = None;
         self.subscribing.clear();
         for answer in self.answers.values_mut() {
             answer.get_or_insert(false);
         }
+        self.link.take()
     }
 
     fn check_online(&self) -> Result<(), i32> {
@@ -143,6 +148,15 @@ impl Client {
         // A panic inside the lock is caught at the C boundary. What it leaves behind is still a
         // session whose next protocol error closes it, which beats refusing every later call.
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives up connection number `epoch`, unless a later one has taken its place.
+    pub(super) fn lose(&self, epoch: u64, reason: &str) {
+        let link = {
+            let mut core = self.core();
+            (core.epoch == epoch).then(|| core.lose(reason))
+        };
+        drop(link);
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -364,11 +378,13 @@ impl Client {
         if online && self.flush(now + DISCONNECT_WRITE_MS).is_err() {
             log::debug!("DISCONNECT could not be sent");
         }
-        {
+        let link = {
             let mut core = self.core();
-            core.lose("destroyed".to_owned());
+            let link = core.lose("destroyed");
             core.phase = Phase::Offline;
-        }
+            link
+        };
+        drop(link);
         self.reading.notify();
         self.writing.notify();
         // In a handler of this client this thread holds the token itself; the pass that called
@@ -393,7 +409,7 @@ impl Client {
         let deadline = seam::uptime_ms() + self.config.limits.request_timeout_ms;
         let mut written = self.flush(deadline);
         if written == Ok(false) {
-            self.core().lose("the server takes no data".to_owned());
+            self.lose(epoch, NO_DATA_TAKEN);
             written = Err(LinkError::Closed);
         }
         let mut core = self.core();
@@ -438,13 +454,11 @@ impl Client {
                     break;
                 }
             }
-            let mut core = self.core();
             if let Some(error) = failed {
-                if core.epoch == epoch {
-                    core.lose(error.to_string());
-                }
+                self.lose(epoch, &error.to_string());
                 return Err(error);
             }
+            let mut core = self.core();
             if core.epoch != epoch || core.link.is_none() {
                 return Err(LinkError::Closed);
             }
