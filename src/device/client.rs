@@ -11,6 +11,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::BytesMut;
+
 use super::backoff::Backoff;
 use super::config::{Callback, Config, Host, in_callback};
 use super::dispatch::Scratch;
@@ -113,6 +115,8 @@ pub struct Client {
     pub(super) core: Mutex<Core>,
     pub(super) reading: Turn,
     writing: Turn,
+    /// Empty buffer of the writer, exchanged for the one with output.
+    spare: Mutex<BytesMut>,
     closed: AtomicBool,
     /// The first connect is over; from now on losses are repaired.
     constructed: AtomicBool,
@@ -139,6 +143,7 @@ impl Client {
             core: Mutex::new(core),
             reading: Turn::default(),
             writing: Turn::default(),
+            spare: Mutex::default(),
             closed: AtomicBool::new(false),
             constructed: AtomicBool::new(false),
         }
@@ -432,25 +437,28 @@ impl Client {
             let Some(_token) = self.writing.take(deadline, || false) else {
                 return Ok(false);
             };
+            let spare = std::mem::take(&mut *self.spare());
             let (mut bytes, link, epoch) = {
                 let mut core = self.core();
                 let Some(link) = core.link.clone() else {
                     return Err(LinkError::Closed);
                 };
-                (core.engine.take_output(), link, core.epoch)
+                let output = core.engine.take_output(spare);
+                (output, link, core.epoch)
             };
+            let mut sent = 0;
             let mut failed = None;
-            while !bytes.is_empty() {
+            while sent < bytes.len() {
                 let now = seam::uptime_ms();
                 let left = u32::try_from(deadline.saturating_sub(now)).unwrap_or(u32::MAX);
-                match link.write(&bytes, left.max(1)) {
-                    Ok(written) => drop(bytes.split_to(written.min(bytes.len()))),
+                match link.write(&bytes[sent..], left.max(1)) {
+                    Ok(written) => sent += written.min(bytes.len() - sent),
                     Err(error) => {
                         failed = Some(error);
                         break;
                     }
                 }
-                if seam::uptime_ms() >= deadline {
+                if sent < bytes.len() && seam::uptime_ms() >= deadline {
                     break;
                 }
             }
@@ -462,13 +470,20 @@ impl Client {
             if core.epoch != epoch || core.link.is_none() {
                 return Err(LinkError::Closed);
             }
-            if bytes.is_empty() {
-                core.stuck_since = None;
-            } else {
-                core.engine.put_back(bytes);
+            if sent < bytes.len() {
+                core.engine.put_back(bytes.split_off(sent));
                 return Ok(false);
             }
+            core.stuck_since = None;
+            drop(core);
+            bytes.clear();
+            *self.spare() = bytes;
         }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, BytesMut> {
+        // Always a valid buffer, whatever happened to the thread that held it.
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
