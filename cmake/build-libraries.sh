@@ -4,8 +4,9 @@
 #
 # usage: build-libraries.sh OUT_DIR
 # environment: CARGO, CARGO_TARGET_DIR, IOTX_CARGO_TARGET (a Rust target triple, for a cross build),
-#              IOTX_CARGO_PROFILE (release, the default, or dev); CC, LD, AR, OBJCOPY, NM as for
-#              link-libraries.sh
+#              IOTX_CARGO_PROFILE (release, the default, or dev); IOTX_CC, IOTX_LD, IOTX_AR,
+#              IOTX_OBJCOPY, IOTX_NM: the tools of the link step (link-libraries.sh), and with
+#              IOTX_CARGO_TARGET also the compiler and archiver of the C parts
 set -euo pipefail
 if [ $# -ne 1 ]; then
     echo "usage: $0 OUT_DIR" >&2
@@ -42,6 +43,13 @@ if [ -n "$target" ]; then
     fi
 fi
 
+# Only a cross build passes the tools on to cargo, which would compile everything anew whenever CC
+# differs from the last time.
+if [ -n "$target" ]; then
+    [ -z "${IOTX_CC:-}" ] || export "CC_${target//-/_}=$IOTX_CC"
+    [ -z "${IOTX_AR:-}" ] || export "AR_${target//-/_}=$IOTX_AR"
+fi
+
 # The compiler states the system libraries that users of the archive must add; cargo repeats the
 # statement when there is nothing to do.
 log=$(mktemp)
@@ -54,4 +62,6 @@ if [ -z "$native" ]; then
     echo "build-libraries: cargo did not state the native libraries" >&2
     exit 1
 fi
-"$here/link-libraries.sh" "${CARGO_TARGET_DIR:-target}/${target:+$target/}$folder/libiotx.a" "$out" "$native"
+CC=${IOTX_CC:-${CC:-cc}} LD=${IOTX_LD:-${LD:-ld}} AR=${IOTX_AR:-${AR:-ar}} \
+    OBJCOPY=${IOTX_OBJCOPY:-${OBJCOPY:-objcopy}} NM=${IOTX_NM:-${NM:-nm}} \
+    "$here/link-libraries.sh" "${CARGO_TARGET_DIR:-target}/${target:+$target/}$folder/libiotx.a" "$out" "$native"
