@@ -80,11 +80,14 @@ def test_soname_and_needed(name):
 @pytest.mark.parametrize("name", ["iotx", "iotx_hal"])
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_program_may_use_the_inner_names_itself(name, shared, tmp_path, tls_server):
-    """Every name of an Mbed TLS, defined by the program and visible to shared libraries, stays unused."""
+    """Every name of an Mbed TLS, defined by the program and visible to the library, stays unused there."""
     archives = [run("cc", f"-print-file-name=lib{part}.a").strip() for part in ("mbedtls", "mbedx509", "mbedcrypto")]
     names = set(re.findall(r" T (mbedtls_\w+)$", run("nm", "-g", "--defined-only", *archives), re.MULTILINE))
     assert len(names) > 500
     names |= {"rust_begin_unwind", "rust_eh_personality", "rust_panic", "iotx_port_ssl_establish", "iotx_port_tcp_read"}
+    if name == "iotx_hal":
+        # The C core that such firmware keeps defines the rest of the SDK.
+        names |= set(exports()) - listed("libiotx_hal.a")
     poison = tmp_path / "poison.c"
     poison.write_text("#include <stdlib.h>\n" + "".join(f"void {name}(void);\nvoid {name}(void) {{ abort(); }}\n"
                                                        for name in sorted(names)))
