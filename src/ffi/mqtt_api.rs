@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use once_cell::sync::Lazy;
 
 use super::mqtt_host::{self, CHost};
+use super::mqtt_params::{self, Rules};
 use super::mqtt_types::{
     IOTX_MQTT_QOS0, IOTX_MQTT_QOS3_SUB_LOCAL, iotx_mqtt_event_handle_func_fpt,
     iotx_mqtt_nwk_event_t, iotx_mqtt_nwk_param_t, iotx_mqtt_param_t, iotx_mqtt_qos_t,
     iotx_mqtt_topic_info_pt,
 };
 use super::registry::{self, StateSlot};
-use super::{barrier, cstr, mqtt_params};
+use super::{barrier, cstr};
 use crate::device::{Callback, Client, OutMessage};
 use crate::mqtt::topic;
 use crate::state;
@@ -73,11 +74,32 @@ pub unsafe extern "C" fn IOT_MQTT_Construct(param: *mut iotx_mqtt_param_t) -> *m
     barrier::guard(std::ptr::null_mut(), || {
         // SAFETY: NULL or valid by the caller's promise; it is copied here.
         let param = unsafe { param.as_ref() }.copied();
-        construct(param.as_ref()).map_or(std::ptr::null_mut(), |handle| handle as *mut c_void)
+        // SAFETY: the caller promises terminated strings.
+        unsafe { construct(param.as_ref(), &Rules::CURRENT) }
     })
 }
 
-fn construct(param: Option<&iotx_mqtt_param_t>) -> Option<usize> {
+/// [`IOT_MQTT_Construct`] with the rules of one SDK version.
+///
+/// # Safety
+/// As there, for the strings and the handler of `param`.
+pub(super) unsafe fn construct(param: Option<&iotx_mqtt_param_t>, rules: &Rules) -> *mut c_void {
+    // SAFETY: the caller's promise.
+    let handle = unsafe { construct_one(param, rules) };
+    handle.map_or(std::ptr::null_mut(), |handle| handle as *mut c_void)
+}
+
+/// The handle of the client that is alive and constructed, which handle 0 means.
+pub(super) fn live() -> Option<usize> {
+    with_slot(|slot| match slot {
+        Slot::Live(entry) => Some(entry.handle),
+        _ => None,
+    })
+}
+
+/// # Safety
+/// As for [`construct`].
+unsafe fn construct_one(param: Option<&iotx_mqtt_param_t>, rules: &Rules) -> Option<usize> {
     let busy = with_slot(|slot| match slot {
         Slot::Empty => None,
         Slot::Constructing(_) => Some(None),
@@ -101,7 +123,7 @@ fn construct(param: Option<&iotx_mqtt_param_t>) -> Option<usize> {
         None => {}
     }
     // SAFETY: the caller of Construct promises terminated strings.
-    let config = match unsafe { mqtt_params::build(param) } {
+    let config = match unsafe { mqtt_params::build(param, rules) } {
         Ok(config) => config,
         Err(refused) => {
             registry::state_event(refused.slot, refused.code, &refused.text);

@@ -16,23 +16,43 @@ extern void HAL_Printf(const char *fmt, ...);
 int iotx_state_wanted(int event);
 int iotx_state_deliver(int event, int code, const char *text);
 
-int iotx_state_event(const int event, const int state_code, const char *state_message_format, ...)
+static int deliver(int event, int state_code, const char *state_message_format, va_list arguments)
 {
     char text[64] = "";
 
     if (!iotx_state_wanted(event)) {
         return -1;
     }
-    if (state_message_format != NULL) {
-        va_list arguments;
-
-        va_start(arguments, state_message_format);
-        if (vsnprintf(text, sizeof(text), state_message_format, arguments) < 0) {
-            text[0] = '\0';
-        }
-        va_end(arguments);
+    if (state_message_format != NULL && vsnprintf(text, sizeof(text), state_message_format, arguments) < 0) {
+        text[0] = '\0';
     }
     return iotx_state_deliver(event, state_code, text);
+}
+
+int iotx_state_event(const int event, const int state_code, const char *state_message_format, ...)
+{
+    va_list arguments;
+    int result;
+
+    va_start(arguments, state_message_format);
+    result = deliver(event, state_code, state_message_format, arguments);
+    va_end(arguments);
+    return result;
+}
+
+/* The same with the event numbers of SDK 3.1.0, see include/compat/3.1. */
+int iotx_port_v31_event_number(int evt);
+int iotx_v31_state_event(const int event, const int state_code, const char *state_message_format, ...);
+
+int iotx_v31_state_event(const int event, const int state_code, const char *state_message_format, ...)
+{
+    va_list arguments;
+    int result;
+
+    va_start(arguments, state_message_format);
+    result = deliver(iotx_port_v31_event_number(event), state_code, state_message_format, arguments);
+    va_end(arguments);
+    return result;
 }
 
 /* Prints one line of the log, given without its line end. */
