@@ -31,6 +31,9 @@ has_libclang() {
     done
     return 1
 }
+has_mbedtls() {
+    test -e /usr/include/mbedtls/ssl.h && cc -print-file-name=libmbedcrypto.a | grep /
+}
 has_libmosquitto() { pkg-config --exists libmosquitto || [ -e /usr/include/mosquitto.h ]; }
 
 check_all() {
@@ -49,6 +52,7 @@ check_all() {
     need mosquitto "mosquitto, the second broker of the tests" has_mosquitto
     need mosquitto-clients "mosquitto_pub and mosquitto_sub" has mosquitto_pub
     need libmosquitto-dev "libmosquitto, for the benchmarks" has_libmosquitto
+    need libmbedtls-dev "an Mbed TLS of the distribution, to show that ours does not clash" has_mbedtls
     need openssl "openssl" has openssl
     need valgrind "valgrind" has valgrind
     need binutils "ld, objcopy, nm" has objcopy

@@ -20,6 +20,7 @@ pub mod iotx;
 pub mod log;
 pub mod memory;
 pub mod mqtt_api;
+mod mqtt_host;
 mod mqtt_params;
 pub mod mqtt_types;
 pub mod registry;

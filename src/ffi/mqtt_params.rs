@@ -237,7 +237,7 @@ pub(super) unsafe fn build(
             request_timeout_ms: clamp(param.request_timeout_ms, rules.request_timeout_ms),
             keepalive_ms: clamp(param.keepalive_interval_ms, KEEPALIVE_MS),
         },
-        handler: super::mqtt_api::callback(param.handle_event.h_fp, param.handle_event.pcontext),
+        handler: super::mqtt_host::callback(param.handle_event.h_fp, param.handle_event.pcontext),
     })
 }
 

@@ -154,6 +154,13 @@ pub(super) fn registered() -> usize {
     SLOTS.iter().filter(taken).count()
 }
 
+/// Whether the state events of `slot` have a handler: texts need not be made for nobody.
+pub fn is_wanted(slot: StateSlot) -> bool {
+    !SLOTS[slot.event() as usize]
+        .load(Ordering::Acquire)
+        .is_null()
+}
+
 /// Reports `code` with `text` to the handler of `slot`, then to that of ITE_STATE_EVERYTHING if it
 /// is another function. Returns whether a handler was called.
 ///
