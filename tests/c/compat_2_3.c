@@ -30,7 +30,7 @@ typedef struct {
     char **argv;
 } app_main_paras_t;
 
-static int seen[14], arrived, late, state_code, states;
+static int seen[14], arrived, late, state_code, states, others;
 static int thread_ran;
 
 #ifdef __cplusplus
@@ -76,6 +76,11 @@ static int on_state(const int code, const char *message)
     states += message != NULL;
     return 0;
 }
+static int on_other(const int code, const char *message)
+{
+    others += code < 0 && message != NULL;
+    return 0;
+}
 static int on_service(const int device, const char *id, const int id_len, const char *request, const int request_len,
                       char **response, int *response_len)
 {
@@ -96,13 +101,25 @@ static int events(void)
     IOT_RegisterCallback(ITE_SERVICE_REQUST, on_service)
     IOT_RegisterCallback(ITE_EVENT_NOTIFY, on_notify)
     IOT_RegisterCallback(ITE_STATE_EVERYTHING, on_state)
+    IOT_RegisterCallback(ITE_STATE_USER_INPUT, on_state)
+    IOT_RegisterCallback(ITE_STATE_SYS_DEPEND, on_state)
+    IOT_RegisterCallback(ITE_STATE_WIFI_PROV, NULL)
+    IOT_RegisterCallback(ITE_STATE_COAP_LOCAL, on_state)
+    IOT_RegisterCallback(ITE_STATE_HTTP_COMM, on_other)
+    IOT_RegisterCallback(ITE_STATE_OTA, on_state)
+    IOT_RegisterCallback(ITE_STATE_DEV_BIND, on_state)
+    IOT_RegisterCallback(ITE_STATE_DEV_MODEL, on_state)
+    IOT_RegisterCallback(ITE_STATE_MQTT_COMM, on_other)
+    IOT_RegisterCallback(ITE_STATE_SUB_DEVICE, on_other)
     CHECK(ITE_STATE_SUB_DEVICE == 27 && ITE_EVENT_NOTIFY == 28 && ITE_STATE_DEV_MODEL == 29);
     CHECK(iotx_state_event(ITE_STATE_SUB_DEVICE, -0x0A01, "one %s") == 0);
-    CHECK(states == 1 && state_code == -0x0A01);
+    CHECK(others == 1 && states == 1 && state_code == -0x0A01);
+    /* An event with a handler of its own calls that one and the one for everything. */
     CHECK(iotx_state_event(ITE_STATE_SYS_DEPEND, STATE_SYS_DEPEND_NWK_CLOSE, NULL) == 0);
-    CHECK(states == 2 && state_code == STATE_SYS_DEPEND_NWK_CLOSE);
+    CHECK(states == 3 && others == 1 && state_code == STATE_SYS_DEPEND_NWK_CLOSE);
     CHECK(iotx_state_event(ITE_STATE_SYS_DEPEND, STATE_SYS_DEPEND_TIMER_CREATE, "") == 0);
-    CHECK(states == 3 && state_code == STATE_SYS_DEPEND_TIMER_CREATE);
+    CHECK(state_code == STATE_SYS_DEPEND_TIMER_CREATE);
+    CHECK(iotx_state_event(ITE_STATE_WIFI_PROV, -0x0401, "nobody listens") == -1);
     CHECK(iotx_state_event(ITE_EVENT_NOTIFY, -1, "no state event") == -1);
     return 0;
 }
