@@ -1,7 +1,8 @@
 /* iotx-test: compat 2.2 platform c++ shared
  *
  * A device of SDK 2.2.1: connection information with embedded strings, buffers of its own, the log
- * functions, seven parameters of IOT_MQTT_Subscribe_Sync; over TLS, and without pub_key over TCP.
+ * functions, seven parameters of IOT_MQTT_Subscribe_Sync; over TLS, and without pub_key over TCP. Its
+ * port brings the firmware version, under the name of 2.2.1, and threads.
  */
 #define _POSIX_C_SOURCE 200112L
 #include <stdio.h>
@@ -27,11 +28,29 @@
     } while (0)
 
 static char product_key[PRODUCT_KEY_LEN + 1], device_name[DEVICE_NAME_LEN + 1], device_secret[DEVICE_SECRET_LEN + 1];
-static int  arrived, acknowledged;
+static int  arrived, acknowledged, version_asked, threads;
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+int HAL_GetFirmwareVesion(char version[FIRMWARE_VERSION_MAXLEN])
+{
+    version_asked++;
+    strcpy(version, "port-2.2");
+    return 8;
+}
+int HAL_ThreadCreate(void **thread_handle, void *(*work_routine)(void *), void *arg,
+                     hal_os_thread_param_t *hal_os_thread_param, int *stack_used)
+{
+    *thread_handle = work_routine(arg);
+    *stack_used    = (int)hal_os_thread_param->stack_size;
+    return hal_os_thread_param->detach_state;
+}
+static void *work(void *arg)
+{
+    ++*(int *)arg;
+    return arg;
+}
 static void event_handle(void *pcontext, void *pclient, iotx_mqtt_event_msg_pt msg)
 {
     (void)pcontext;
@@ -90,8 +109,9 @@ static int session(int over_tcp)
     params.pwrite_buf            = write_buf;
     params.write_buf_size        = MSGLEN;
     params.handle_event.h_fp     = event_handle;
-    client = IOT_MQTT_Construct(&params);
-    CHECK(client != NULL);
+    version_asked = 0;
+    client        = IOT_MQTT_Construct(&params);
+    CHECK(client != NULL && version_asked > 0);
 
     arrived = acknowledged = 0;
     CHECK(IOT_MQTT_Subscribe_Sync(client, TOPIC_DATA, IOTX_MQTT_QOS1, on_data, NULL, 3000, 1) > 0);
@@ -122,6 +142,10 @@ int main(void)
     int         domain = IOTX_CLOUD_DOMAIN_SH, dynamic = 0, got = -1;
     const char *tcp_port = getenv("IOTX_DEMO_TCP_PORT");
 
+    hal_os_thread_param_t param;
+    void                 *thread = NULL;
+    int                   used   = 0;
+
     IOT_OpenLog("mqtt");
     IOT_SetLogLevel(IOT_LOG_INFO);
     CHECK(sizeof(iotx_conn_info_t) > 1160 && IOT_LOG_EMERG == 0 && IOTX_CLOUD_DOMAIN_MAX == 5);
@@ -129,6 +153,10 @@ int main(void)
     CHECK(HAL_GetFirmwareVesion(version) > 0);
     CHECK(IOT_Ioctl(IOTX_IOCTL_SET_DOMAIN, &domain) == 0 && IOT_Ioctl(IOTX_IOCTL_GET_DOMAIN, &got) == 0 && got == 0);
     CHECK(IOT_Ioctl(IOTX_IOCTL_SET_DYNAMIC_REGISTER, &dynamic) == 0 && IOT_Ioctl(4, &dynamic) == -1);
+    memset(&param, 0, sizeof(param));
+    param.stack_size   = 4096;
+    param.detach_state = 7;
+    CHECK(HAL_ThreadCreate(&thread, work, &threads, &param, &used) == 7 && threads == 1 && used == 4096);
     CHECK(session(0) == 0);
 
     CHECK(tcp_port != NULL && setenv("IOTX_DEMO_PORT", tcp_port, 1) == 0);
