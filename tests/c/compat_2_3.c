@@ -3,6 +3,7 @@
  * A device of SDK 2.3.0: it hands its triple to IOT_SetupConnInfo and copies the answer into the
  * parameter block; options, events and state codes have the numbers of that version.
  */
+#define _POSIX_C_SOURCE 200112L
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,8 +169,11 @@ static int linkkit_main(void *paras)
     iotx_mqtt_topic_info_t msg;
     void                  *client;
     char                   name[DEVICE_NAME_MAXLEN] = "", key[] = PRODUCT_KEY;
+    char                   host[160], tls_port[8];
+    const char            *tcp_port = getenv("IOTX_DEMO_TCP_PORT");
     int                    round;
 
+    HAL_Snprintf(tls_port, sizeof(tls_port), "%s", getenv("IOTX_DEMO_PORT"));
     CHECK(((app_main_paras_t *)paras)->argc > 0);
     CHECK(IOT_SetupConnInfo("", DEVICE_NAME, DEVICE_SECRET, (void **)&info) == -1);
     CHECK(IOT_SetupConnInfo(PRODUCT_KEY, DEVICE_NAME, NULL, (void **)&info) == -1);
@@ -211,6 +215,15 @@ static int linkkit_main(void *paras)
     CHECK(IOT_MQTT_Publish_Simple(client, TOPIC_DATA, 3, key, 1) == -1);
     CHECK(IOT_MQTT_Unsubscribe(client, TOPIC_DATA) > 0);
     CHECK(IOT_MQTT_Destroy(&client) == 0);
+
+    /* A scheme selects TCP. */
+    CHECK(tcp_port != NULL);
+    HAL_Snprintf(host, sizeof(host), "mqtt://%s", info->host_name);
+    params.host = host;
+    CHECK(setenv("IOTX_DEMO_PORT", tcp_port, 1) == 0);
+    client = IOT_MQTT_Construct(&params);
+    CHECK(client != NULL && IOT_MQTT_Destroy(&client) == 0);
+    CHECK(setenv("IOTX_DEMO_PORT", tls_port, 1) == 0);
 
     /* Without a parameter block the port says who the device is. */
     client = IOT_MQTT_Construct(NULL);
