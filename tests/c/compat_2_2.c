@@ -1,4 +1,4 @@
-/* iotx-test: compat 2.2 platform c++ shared
+/* iotx-test: compat 2.2 platform c++ shared valgrind
  *
  * A device of SDK 2.2.1: connection information with embedded strings, buffers of its own, the log
  * functions, seven parameters of IOT_MQTT_Subscribe_Sync; over TLS, and without pub_key over TCP. Its

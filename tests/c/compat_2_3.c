@@ -1,4 +1,4 @@
-/* iotx-test: compat 2.3 platform c++ shared
+/* iotx-test: compat 2.3 platform c++ shared valgrind
  *
  * A device of SDK 2.3.0: it hands its triple to IOT_SetupConnInfo and copies the answer into the
  * parameter block; options, events and state codes have the numbers of that version.

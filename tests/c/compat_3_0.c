@@ -1,4 +1,4 @@
-/* iotx-test: compat 3.0 platform c++ shared
+/* iotx-test: compat 3.0 platform c++ shared valgrind
  *
  * A device of SDK 3.0.1: it includes two headers, declares the HAL functions it uses itself, answers
  * HAL_GetProductKey and its siblings, subscribes before it connects, and expects the results of 3.0.1.

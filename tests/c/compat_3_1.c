@@ -1,4 +1,4 @@
-/* iotx-test: compat 3.1 platform c++ shared
+/* iotx-test: compat 3.1 platform c++ shared valgrind
  *
  * A device of SDK 3.1.0: identity by IOT_Ioctl, the shorter device description, the event numbers of
  * that version, publishing with handle 0.
