@@ -18,7 +18,16 @@ fn os_group_in_c() {
     let directory = support::scratch("os");
     let program = support::c_program("os", &directory);
     let output = support::run(&mut Command::new(program));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "printed 42 1.50\n");
+    // What the program provokes on purpose is logged, also without any other call before.
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let (log, own): (Vec<&str>, Vec<&str>) = printed
+        .lines()
+        .partition(|line| line.starts_with("[error] "));
+    assert_eq!(own, ["printed 42 1.50"]);
+    assert!(
+        log.contains(&"[error] ffi::wrappers_os: mutex lock: no mutex"),
+        "{printed}"
+    );
 }
 
 #[test]
