@@ -41,6 +41,8 @@ check_all() {
     reasons=()
     need gcc "cc" has cc
     need g++ "c++" has c++
+    need gcc-arm-linux-gnueabihf "C compiler for 32-bit ARM, for the header tests" has arm-linux-gnueabihf-gcc
+    need libc6-dev-armhf-cross "C library headers for 32-bit ARM" test -e /usr/arm-linux-gnueabihf/include/stdio.h
     need libc6-dev "C library headers" test -e /usr/include/stdio.h
     need make "make" has make
     need cmake "cmake" has cmake

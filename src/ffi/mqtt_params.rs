@@ -118,7 +118,7 @@ fn or_default(value: u32, default: u32) -> usize {
 }
 
 /// Host without its scheme, and the transport the scheme asks for, `otherwise` without one.
-fn split_scheme(host: &str, otherwise: SecureMode) -> (&str, SecureMode) {
+pub(super) fn split_scheme(host: &str, otherwise: SecureMode) -> (&str, SecureMode) {
     for scheme in ["mqtt://", "tcp://"] {
         if let Some(rest) = host.strip_prefix(scheme) {
             return (rest, SecureMode::Tcp);

@@ -192,9 +192,10 @@ impl Triple {
         device_name: *const c_char,
         device_secret: *const c_char,
     ) -> Option<Self> {
-        // SAFETY: the caller's promise.
         let copy = |text, max| {
-            unsafe { cstr::bounded(text, max) }.map(|bytes| Zeroizing::new(bytes.to_vec()))
+            // SAFETY: NULL, terminated, or longer than `max` by the caller's promise.
+            let bytes = unsafe { cstr::bounded(text, max) }?;
+            Some(Zeroizing::new(bytes.to_vec()))
         };
         Some(Triple {
             product_key: copy(product_key, IOTX_PRODUCT_KEY_LEN)?,

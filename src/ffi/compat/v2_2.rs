@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::super::barrier::guard;
 use super::super::dev_sign_api::{fill, sign};
 use super::super::mqtt_api;
-use super::super::mqtt_params::Rules;
+use super::super::mqtt_params::{Rules, split_scheme};
 use super::super::mqtt_types::{
     iotx_mqtt_event_handle_func_fpt, iotx_mqtt_event_handle_t, iotx_mqtt_param_t, iotx_mqtt_qos_t,
 };
@@ -198,9 +198,13 @@ pub unsafe extern "C" fn iotx_v22_Ioctl(option: c_int, data: *mut c_void) -> c_i
 pub(super) unsafe fn set_dynamic_register(data: *mut c_void) -> c_int {
     // SAFETY: the caller's promise; read only if not NULL.
     let off = !data.is_null() && unsafe { data.cast::<c_int>().read_unaligned() } == 0;
+    let mut now: c_int = 0;
+    // SAFETY: option 5 writes an int, if there is such a setting at all.
+    if off && unsafe { ioctl::control(5, (&raw mut now).cast()) } != state::SUCCESS_RETURN {
+        return state::SUCCESS_RETURN;
+    }
     // SAFETY: as above, option 4 takes an int.
-    let result = unsafe { ioctl::control(4, data) };
-    if off { state::SUCCESS_RETURN } else { result }
+    unsafe { ioctl::control(4, data) }
 }
 
 /// GET_DYNAMIC_REGISTER: 0 where there is no such thing.
@@ -247,8 +251,14 @@ pub(super) unsafe fn connect(param: &iotx_mqtt_param_t, rules: &Rules) -> *mut c
             triple.store();
         }
     }
-    // SAFETY: the caller's promise.
-    let client = unsafe { mqtt_api::construct(Some(param), rules) };
+    let mut param = *param;
+    // SAFETY: `is_complete` found both; they are terminated by the caller's promise.
+    let over_tcp = unsafe { client_id_for_tcp(param.host, param.client_id, rules) };
+    if let Some(client_id) = &over_tcp {
+        param.client_id = client_id.as_ptr();
+    }
+    // SAFETY: the caller's promise; the client id of our own lives until the end.
+    let client = unsafe { mqtt_api::construct(Some(&param), rules) };
     subscribe_waiting(client);
     client
 }
@@ -272,14 +282,10 @@ pub unsafe extern "C" fn iotx_v22_MQTT_Construct(param: *mut iotx_v22_mqtt_param
             return refuse_construct(StateSlot::UserInput, state::STATE_USER_INPUT_INVALID, text);
         };
         let tcp = older.pub_key.is_null();
-        // SAFETY: NULL or terminated by the caller's promise.
-        let over_tcp = tcp
-            .then(|| unsafe { client_id_for_tcp(older.client_id) })
-            .flatten();
         let current = iotx_mqtt_param_t {
             port: older.port,
             host: older.host,
-            client_id: over_tcp.as_deref().map_or(older.client_id, CStr::as_ptr),
+            client_id: older.client_id,
             username: older.username,
             password: older.password,
             customize_info: ptr::null(),
@@ -300,26 +306,30 @@ pub unsafe extern "C" fn iotx_v22_MQTT_Construct(param: *mut iotx_v22_mqtt_param
                 SecureMode::Tls
             },
         };
-        // SAFETY: the caller's promise; the client id of our own lives until the end.
+        // SAFETY: the caller's promise.
         unsafe { connect(&current, &rules) }
     })
 }
 
-/// The client id with the `securemode` of TCP if it has that of TLS: `IOT_SetupConnInfo` could not
-/// know which one the program would choose, and the signature does not cover it.
+/// The client id with the `securemode` of TCP if the connection is TCP and it has that of TLS:
+/// `IOT_SetupConnInfo` could not know which one the program would choose, and the signature does not
+/// cover it.
 ///
 /// # Safety
-/// `text` is NULL or terminated.
-unsafe fn client_id_for_tcp(text: *const c_char) -> Option<CString> {
-    if text.is_null() {
+/// Both are terminated strings.
+unsafe fn client_id_for_tcp(
+    host: *const c_char,
+    client_id: *const c_char,
+    rules: &Rules,
+) -> Option<CString> {
+    // SAFETY: terminated by the caller's promise.
+    let (host, client_id) = unsafe { (CStr::from_ptr(host), CStr::from_ptr(client_id)) };
+    let (_, transport) = split_scheme(host.to_str().ok()?, rules.transport);
+    let client_id = client_id.to_str().ok()?;
+    if transport != SecureMode::Tcp || !client_id.contains("securemode=2,") {
         return None;
     }
-    // SAFETY: not NULL, terminated by the caller's promise.
-    let text = unsafe { CStr::from_ptr(text) }.to_str().ok()?;
-    let changed = text.replacen("securemode=2,", "securemode=3,", 1);
-    (changed != text)
-        .then(|| CString::new(changed).ok())
-        .flatten()
+    CString::new(client_id.replacen("securemode=2,", "securemode=3,", 1)).ok()
 }
 
 /// `IOT_MQTT_Subscribe_Sync` of 2.2.1. `do_yield` is not needed: the call reads what no other thread
