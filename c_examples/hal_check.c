@@ -25,7 +25,9 @@
 
 #include "hal_check.h"
 
-#define ROW_LIMIT_S 60
+/* How long a row may take, in seconds; a slow one. */
+#define ROW_LIMIT_S  20
+#define SLOW_LIMIT_S 60
 
 const char *tls_host;
 int         tls_port;
@@ -85,6 +87,7 @@ pthread_t start_thread(void *(*routine)(void *), void *arg)
 
 #define PERSISTENT 1
 #define SERVER     2
+#define SLOW       4
 
 typedef struct {
     const char *group;
@@ -109,7 +112,7 @@ static const row_t rows[] = {
     {"os", "firmware version", "at most 64 bytes and NUL, returns the length; 0 or less: none", os_version, 0},
     {"tcp", "connect", "address and name connect, Destroy returns 0", tcp_names, 0},
     {"tcp", "refused", "-1 when nobody listens", tcp_refused, 0},
-    {"tcp", "unknown name", "-1 within 30 s", tcp_unknown_name, 0},
+    {"tcp", "unknown name", "-1 within 30 s", tcp_unknown_name, SLOW},
     {"tcp", "read fills", "6 bytes that come in two parts", tcp_fill, 0},
     {"tcp", "read drip", "50 bytes that come one by one", tcp_drip, 0},
     {"tcp", "read partial", "what came until the time-out, the rest later: 3, then 3", tcp_partial, 0},
@@ -121,10 +124,10 @@ static const row_t rows[] = {
     {"tcp", "write closed", "-1 sooner or later, and no SIGPIPE", tcp_write_closed, 0},
     {"tcp", "both ways", "one thread writes while another reads", tcp_both_ways, 0},
     {"tcp", "release", "Destroy gives the connection back", tcp_release, 0},
-    {"tls", "arguments", "host NULL and text that is no certificate: 0; Destroy(0): 0; hooks NULL: -1", tls_arguments, 0},
+    {"tls", "arguments", "host NULL and text that is no certificate: 0; Destroy(0): 0; hooks NULL: -1", tls_arguments, SLOW},
     {"tls", "no TLS", "0 for a peer that does not speak TLS", tls_nonsense, 0},
     {"tls", "peer close", "0 for a peer that hangs up", tls_hang_up, 0},
-    {"tls", "silent peer", "0 within 45 s", tls_silent, 0},
+    {"tls", "silent peer", "0 within 45 s", tls_silent, SLOW},
     {"tls", "handshake", "a handle; Read: 0 after 200 ms of silence; Destroy: 0", tls_handshake, SERVER},
     {"tls", "untrusted", "0 for a server that the certificates given do not vouch for", tls_untrusted, SERVER},
     {"kv", "set, get, delete", "any bytes come back; -1 for a missing key", kv_basic, 0},
@@ -141,6 +144,7 @@ static result_t run(const row_t *row)
     result_t      got;
     int           ends[2];
     int           status = 0;
+    int           limit_s = (row->needs & SLOW) != 0 ? SLOW_LIMIT_S : ROW_LIMIT_S;
     pid_t         child;
 
     memset(&got, 0, sizeof(got));
@@ -158,8 +162,8 @@ static result_t run(const row_t *row)
     close(ends[1]);
     wait.fd     = ends[0];
     wait.events = POLLIN;
-    if (poll(&wait, 1, ROW_LIMIT_S * 1000) <= 0) {
-        snprintf(got.seen, sizeof(got.seen), "no end within %d s", ROW_LIMIT_S);
+    if (poll(&wait, 1, limit_s * 1000) <= 0) {
+        snprintf(got.seen, sizeof(got.seen), "no end within %d s", limit_s);
         kill(child, SIGKILL);
     } else if (read(ends[0], &got, sizeof(got)) != (ssize_t)sizeof(got)) {
         got.failed = 1;
@@ -190,7 +194,7 @@ static char *load(const char *path)
 int main(int argc, char **argv)
 {
     const char *only     = NULL;
-    int         features = PERSISTENT;
+    int         features = PERSISTENT | SLOW;
     int         passed   = 0;
     int         failed   = 0;
     int         usage    = 0;
