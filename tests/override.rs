@@ -5,6 +5,8 @@
 mod libraries;
 #[path = "override/linking.rs"]
 mod linking;
+#[path = "override/paths.rs"]
+mod paths;
 #[path = "override/platform.rs"]
 mod platform;
 #[path = "override/self_check.rs"]

@@ -11,7 +11,7 @@ use crate::libraries::{run, tree};
 pub struct Platform {
     process: Child,
     pki: PathBuf,
-    ready: String,
+    ready: serde_json::Value,
 }
 
 impl Platform {
@@ -33,13 +33,16 @@ impl Platform {
         let mut platform = Platform {
             process,
             pki,
-            ready: String::new(),
+            ready: serde_json::Value::Null,
         };
         let end = Instant::now() + Duration::from_secs(30);
-        while platform.ready.is_empty() {
+        while platform.ready.is_null() {
             assert!(Instant::now() < end, "the platform is not ready");
             thread::sleep(Duration::from_millis(10));
-            platform.ready = std::fs::read_to_string(&ready).unwrap_or_default();
+            // The file appears whole.
+            if let Ok(text) = std::fs::read_to_string(&ready) {
+                platform.ready = serde_json::from_str(&text).expect("JSON");
+            }
         }
         platform
     }
@@ -50,21 +53,36 @@ impl Platform {
     }
 
     fn number(&self, name: &str) -> u16 {
-        let (_, rest) = self
-            .ready
-            .split_once(&format!("\"{name}\":"))
-            .expect("the ready file names it");
-        let digits: String = rest
-            .trim_start()
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .collect();
-        digits.parse().expect("a port")
+        let port = self.ready[name].as_u64().expect("the ready file names it");
+        u16::try_from(port).expect("a port")
     }
 
     /// The TLS port.
     pub fn port(&self) -> u16 {
         self.number("port")
+    }
+
+    /// The control port.
+    pub fn control_port(&self) -> u16 {
+        self.number("control_port")
+    }
+
+    /// Product key, device name and secret of a device that has one.
+    pub fn device_with_secret(&self) -> (String, String, String) {
+        let text = std::fs::read_to_string(self.pki.join("devices.json")).expect("the registry");
+        let registry: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let device = registry["devices"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .find(|device| device["deviceSecret"] != "")
+            .expect("a device with a secret");
+        let field = |name: &str| device[name].as_str().expect("a string").to_owned();
+        (
+            field("productKey"),
+            field("deviceName"),
+            field("deviceSecret"),
+        )
     }
 
     /// The plain TCP port.
