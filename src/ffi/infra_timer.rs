@@ -37,8 +37,8 @@ unsafe fn write(timer: *mut iotx_time_t, time: u32) {
     }
 }
 
-fn expired(time: u32) -> bool {
-    now().wrapping_sub(time) < u32::MAX / 2
+fn expired(time: u32, now: u32) -> bool {
+    now.wrapping_sub(time) < u32::MAX / 2
 }
 
 /// Sets the timer to now.
@@ -75,8 +75,12 @@ pub unsafe extern "C" fn iotx_port_time_left(end: *mut iotx_time_t) -> u32 {
             return 0;
         };
         // One reading of the clock: with two, a timer could expire in between and leave 2^32 ms.
-        let left = time.wrapping_sub(now());
-        if left <= u32::MAX / 2 + 1 { left } else { 0 }
+        let now = now();
+        if expired(time, now) {
+            0
+        } else {
+            time.wrapping_sub(now)
+        }
     })
 }
 
@@ -88,7 +92,7 @@ pub unsafe extern "C" fn iotx_port_time_left(end: *mut iotx_time_t) -> u32 {
 pub unsafe extern "C" fn iotx_port_time_is_expired(timer: *mut iotx_time_t) -> u32 {
     // SAFETY: the caller's promise.
     guard(1, || {
-        unsafe { read(timer) }.map_or(1, |time| expired(time).into())
+        unsafe { read(timer) }.map_or(1, |time| expired(time, now()).into())
     })
 }
 
