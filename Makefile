@@ -9,8 +9,9 @@
 #   make lint                format, clippy, shell and C warnings
 #   make bench [BENCH_ARGS=...]
 #                            benchmarks (ratios against other clients): benches/run.py BENCH_ARGS
-#   make install PREFIX=/usr/local [DESTDIR=...] [LEGACY_NAMES=1]
+#   make install PREFIX=/usr/local [DESTDIR=...] [LIBDIR=lib] [LEGACY_NAMES=1]
 #                            LEGACY_NAMES: libiot_sdk, libiot_hal, libiot_tls as names of libiotx
+#   make deb                 build/deb: libiotx1 and libiotx-dev, for Debian and Ubuntu
 #   make clean
 
 .DEFAULT_GOAL := build
@@ -23,6 +24,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CERT ?=
 LEGACY_NAMES ?=
+LIBDIR ?= lib
 BENCH_ARGS ?=
 
 BUILD := build
@@ -34,7 +36,7 @@ PLATFORM_SOURCES := Cargo.toml Cargo.lock $(shell find tests/platform -type f -n
 EXAMPLE_SOURCES := $(wildcard c_examples/*.c c_examples/*.h) c_examples/CMakeLists.txt
 HEADERS := $(wildcard include/*.h)
 
-.PHONY: deps build libraries examples platform demo test lint bench install clean
+.PHONY: deps build libraries examples platform demo test lint bench install deb clean
 
 deps:
 	@cmake/deps.sh $(BUILD)
@@ -92,7 +94,10 @@ $(BUILD)/bin/bench_rumqttc: Cargo.lock $(wildcard benches/rumqttc_peer/Cargo.tom
 	@install -m 755 $(TARGET_DIR)/release/rumqttc-peer $@
 
 install: build
-	@LEGACY_NAMES=$(LEGACY_NAMES) cmake/install.sh $(BUILD) "$(DESTDIR)" "$(PREFIX)" "$(VERSION)"
+	@LEGACY_NAMES=$(LEGACY_NAMES) LIBDIR=$(LIBDIR) cmake/install.sh $(BUILD) "$(DESTDIR)" "$(PREFIX)" "$(VERSION)"
+
+deb: build
+	@cmake/deb.sh $(BUILD) "$(VERSION)"
 
 clean:
 	rm -rf $(BUILD)

@@ -405,7 +405,8 @@ fn rust_functions_agree_with_the_headers_and_the_shim() {
     assert!(declarations.contains("iotx_port_hmac_sha256("));
     let prefix = "#include \"dev_sign_api.h\"\n#include \"mqtt_api.h\"\n#include \"infra_sha256.h\"\n\
                   #include \"infra_sha1.h\"\n#include \"infra_md5.h\"\n#include \"wrappers_defs.h\"\n\
-                  #include \"infra_compat.h\"\n";
+                  #include \"infra_compat.h\"\n#include \"infra_timer.h\"\n#include \"infra_report.h\"\n\
+                  #include \"infra_cjson.h\"\n#include \"infra_json_parser.h\"\n";
     let included = scratch("shim_functions.h", &format!("{prefix}{declarations}"));
     for entry in fs::read_dir(root().join("src/shim")).expect("src/shim") {
         let file = entry.expect("entry").path();

@@ -13,7 +13,12 @@ use super::mqtt_types::{
 use super::registry::{self, StateSlot};
 use crate::device::{Callback, ClientEvent, Delivery, Host, Names};
 
-static LAST_REPORT_ID: AtomicU32 = AtomicU32::new(0);
+static NEXT_REPORT_ID: AtomicU32 = AtomicU32::new(0);
+
+/// The number of the next report, from 0: one row for the library's own and those of C parts.
+pub(super) fn next_report_id() -> u32 {
+    NEXT_REPORT_ID.fetch_add(1, Ordering::Relaxed)
+}
 
 /// [`Host`] for C: handlers are called with `handle` as their client.
 pub(super) struct CHost {
@@ -87,7 +92,7 @@ impl Host for CHost {
     }
 
     fn next_report_id(&self) -> u32 {
-        LAST_REPORT_ID.fetch_add(1, Ordering::Relaxed)
+        next_report_id()
     }
 }
 

@@ -14,3 +14,4 @@ pub mod os;
 pub mod seam;
 pub mod tcp;
 pub mod tls;
+pub mod uptime;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{os, tcp};
+use super::{os, tcp, uptime};
 
 /// The raw symbols, with the prototypes of `wrappers_*.h` 3.2.0.
 #[allow(
@@ -97,10 +97,11 @@ pub unsafe fn free(block: NonNull<u8>) {
     unsafe { raw::HAL_Free(block.as_ptr().cast()) }
 }
 
-/// Monotonic milliseconds since an arbitrary start.
+/// Milliseconds since an arbitrary start, which never go back, whatever the port's clock does: see
+/// [`uptime`].
 pub fn uptime_ms() -> u64 {
     // SAFETY: no preconditions.
-    unsafe { raw::HAL_UptimeMs() }
+    uptime::extend(unsafe { raw::HAL_UptimeMs() })
 }
 
 /// Sleeps for `ms` milliseconds.

@@ -9,6 +9,7 @@
 #include "infra_sha1.h"
 #include "infra_sha256.h"
 #include "infra_string.h"
+#include "replaceable.h"
 
 /* The symbol of the console, provided by the port; wrappers_os.h has a macro of this name. */
 extern void HAL_Printf(const char *fmt, ...);
@@ -63,19 +64,6 @@ __attribute__((weak)) void iotx_log_write(const char *line)
     HAL_Printf("%s\n", line);
 }
 
-/* Defines a replaceable public function that forwards to its Rust counterpart. */
-#define REPLACEABLE(result, name, port, parameters, arguments) \
-    result port parameters;                                    \
-    __attribute__((weak)) result name parameters               \
-    {                                                          \
-        return port arguments;                                 \
-    }
-#define REPLACEABLE_VOID(name, port, parameters, arguments) \
-    void port parameters;                                   \
-    __attribute__((weak)) void name parameters              \
-    {                                                       \
-        port arguments;                                     \
-    }
 #define REPLACEABLE_CLONE(name, context)                                      \
     __attribute__((weak)) void name(context *dst, const context *src)         \
     {                                                                         \
@@ -83,6 +71,9 @@ __attribute__((weak)) void iotx_log_write(const char *line)
             *dst = *src;                                                      \
         }                                                                     \
     }
+
+/* The SDK defines it in infra_log.c. */
+REPLACEABLE_VOID(IOT_SetLogLevel, iotx_port_set_log_level, (IOT_LogLevel level), (level))
 
 REPLACEABLE(int8_t, infra_hex2char, iotx_port_hex2char, (uint8_t hex), (hex))
 REPLACEABLE_VOID(infra_hex2str, iotx_port_hex2str, (uint8_t *input, uint16_t input_len, char *output),

@@ -192,6 +192,62 @@ fn no_port() {
     }
 }
 
+/// The version report for every answer of `HAL_GetFirmwareVersion`.
+#[test]
+fn firmware_versions() {
+    let compiled = Compiled::new("versions", &[]);
+    let program = compiled.link("main.o", "{port} -l:libiotx.a", &[]);
+    let longest = "v".repeat(64);
+    for (answer, version) in [
+        ("", Some("port-7.7")),
+        ("zero", None),
+        ("error", None),
+        ("unterminated", Some("port-7.7")),
+        ("long", Some(&longest)),
+    ] {
+        let output = run(Command::new(&program).env("PORT_VERSION_AS", answer)).stdout;
+        let text = String::from_utf8_lossy(&output);
+        let report = text
+            .lines()
+            .find_map(|line| line.strip_prefix("report "))
+            .expect("a line on the report");
+        match version {
+            None => assert_eq!(report, "", "{answer}"),
+            Some(version) => {
+                let report: serde_json::Value = serde_json::from_str(report).expect("JSON");
+                assert_eq!(report["params"]["version"], version, "{answer}");
+            }
+        }
+    }
+}
+
+/// `HAL_Malloc` fails at its n-th call, for every n: the library comes through all the same, since
+/// its own memory is the system's, and gives back what it took.
+#[test]
+fn memory_that_fails() {
+    let compiled = Compiled::new("memory", &[]);
+    let program = compiled.link("main.o", "{port} -l:libiotx.a", &[]);
+    for fail_at in 1.. {
+        assert!(fail_at < 1000, "the program never comes through");
+        let output = run(Command::new(&program).env("PORT_FAIL_AT", fail_at.to_string())).stdout;
+        let text = String::from_utf8_lossy(&output);
+        let counts: Vec<i32> = text
+            .lines()
+            .find(|line| line.starts_with("mallocs "))
+            .expect("a line on memory")
+            .split(' ')
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        let [calls, live] = counts[..] else {
+            panic!("{text}");
+        };
+        assert_eq!(live, 0, "call {fail_at} failed");
+        if calls < fail_at {
+            break;
+        }
+    }
+}
+
 /// What no order of archives can do, and what the linker says then.
 #[test]
 fn limits_of_archives() {

@@ -29,8 +29,11 @@
 #endif
 #define HAS(group) ((OWN & OWN_##group) != 0)
 
-int port_calls[CALLS_COUNT];
-int port_saw_ca;
+int  port_calls[CALLS_COUNT];
+int  port_saw_ca;
+int  port_live;
+char port_log[8192];
+char port_report[512];
 
 static int failures;
 
@@ -216,6 +219,11 @@ int main(void)
     CALLED(KV, HAL_Kv_Set);
     CALLED(KV, HAL_Kv_Get);
     CALLED(KV, HAL_Kv_Del);
+
+    /* What the port printed is the library's log. */
+    CHECK((strstr(port_log, "log: level set to 5\n") != NULL) == HAS(OS));
+    printf("report %s\n", port_report);
+    printf("mallocs %d live %d\n", port_calls[CALLS_HAL_Malloc], port_live);
 
 #ifdef DIRECT
     call_everything();

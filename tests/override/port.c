@@ -1,6 +1,7 @@
 /*
  * A port that replaces whole groups: compiled once per group (-DPORT_OS, -DPORT_TCP, -DPORT_TLS,
- * -DPORT_KV, -DPORT_DATA). Its network is a small MQTT server in memory, behind HAL_TCP_* and behind
+ * -DPORT_KV, -DPORT_DATA). PORT_FAIL_AT=n in the environment makes the n-th HAL_Malloc fail,
+ * PORT_VERSION_AS=zero|error|unterminated|long chooses what HAL_GetFirmwareVersion does. Its network is a small MQTT server in memory, behind HAL_TCP_* and behind
  * HAL_SSL_* alike, so that the library comes through a whole connection without any socket.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -22,13 +23,22 @@
 
 void *HAL_Malloc(uint32_t size)
 {
+    const char *fail_at = getenv("PORT_FAIL_AT");
+    void       *block;
+
     COUNT(HAL_Malloc);
-    return malloc(size);
+    if (fail_at != NULL && atoi(fail_at) == port_calls[CALLS_HAL_Malloc]) {
+        return NULL;
+    }
+    block = malloc(size);
+    port_live += block != NULL;
+    return block;
 }
 
 void HAL_Free(void *ptr)
 {
     COUNT(HAL_Free);
+    port_live -= ptr != NULL;
     free(ptr);
 }
 
@@ -80,8 +90,13 @@ int HAL_Snprintf(char *str, const int len, const char *fmt, ...)
 /* wrappers_os.h is not included: there HAL_Printf is a macro. */
 void HAL_Printf(const char *fmt, ...)
 {
-    (void)fmt;
+    size_t  len = strlen(port_log);
+    va_list ap;
+
     COUNT(HAL_Printf);
+    va_start(ap, fmt);
+    (void)vsnprintf(port_log + len, sizeof(port_log) - len, fmt, ap);
+    va_end(ap);
 }
 
 void *HAL_MutexCreate(void)
@@ -154,7 +169,24 @@ void HAL_ThreadDetach(void *thread_handle)
 
 int HAL_GetFirmwareVersion(char *version)
 {
+    const char *as = getenv("PORT_VERSION_AS");
+
     COUNT(HAL_GetFirmwareVersion);
+    if (as != NULL && strcmp(as, "zero") == 0) {
+        return 0;
+    }
+    if (as != NULL && strcmp(as, "error") == 0) {
+        return -1;
+    }
+    if (as != NULL && strcmp(as, "unterminated") == 0) {
+        memset(version, '#', 64 + 1);
+        memcpy(version, PORT_VERSION, strlen(PORT_VERSION));
+        return (int)strlen(PORT_VERSION);
+    }
+    if (as != NULL && strcmp(as, "long") == 0) {
+        memset(version, 'v', 64 + 1);
+        return 500;
+    }
     strcpy(version, PORT_VERSION);
     return (int)strlen(PORT_VERSION);
 }
@@ -194,8 +226,20 @@ static void answer(const unsigned char *bytes, size_t len)
     }
 }
 
+/* Keeps the payload if the topic is that of a version report. */
+static void keep_report(const unsigned char *text, size_t topic, const unsigned char *end)
+{
+    static const char inform[] = "/ota/device/inform/";
+    size_t            len      = (size_t)(end - text) - topic - 2;
+
+    if (topic > sizeof(inform) && memcmp(text, inform, sizeof(inform) - 1) == 0 && len < sizeof(port_report)) {
+        memcpy(port_report, text + topic + 2, len);
+        port_report[len] = '\0';
+    }
+}
+
 /* Acts on one packet, whose variable header starts at body. */
-static void serve(const unsigned char *packet, const unsigned char *body)
+static void serve(const unsigned char *packet, const unsigned char *body, const unsigned char *end)
 {
     unsigned char ack[5] = {0, 2, 0, 0, 0};
     size_t        topic;
@@ -207,7 +251,8 @@ static void serve(const unsigned char *packet, const unsigned char *body)
             break;
         case 3: /* PUBLISH */
             if ((packet[0] & 6) != 0) {
-                topic  = (size_t)body[0] << 8 | body[1];
+                topic = (size_t)body[0] << 8 | body[1];
+                keep_report(body + 2, topic, end);
                 ack[0] = 0x40;
                 memcpy(ack + 2, body + 2 + topic, 2);
                 answer(ack, 4);
@@ -246,7 +291,7 @@ static int take(const char *buf, size_t len)
         if (from_device_len < header + length) {
             return 0;
         }
-        serve(from_device, from_device + header);
+        serve(from_device, from_device + header, from_device + header + length);
         from_device_len -= header + length;
         memmove(from_device, from_device + header + length, from_device_len);
     }

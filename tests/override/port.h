@@ -37,4 +37,13 @@ extern int port_calls[CALLS_COUNT];
 /* 1 once the port's HAL_SSL_Establish was handed PORT_CA. */
 extern int port_saw_ca;
 
+/* Blocks of HAL_Malloc that were not given back. */
+extern int port_live;
+
+/* What went through HAL_Printf, cut to the size. */
+extern char port_log[8192];
+
+/* Payload of the version report that reached the port's server. */
+extern char port_report[512];
+
 #endif

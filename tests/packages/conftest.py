@@ -36,6 +36,10 @@ def native_libs():
     return (LIB / "native-libs.txt").read_text().split()
 
 
+def project_version():
+    return re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
+
+
 def exports():
     """cmake/exports.txt: {name: (version, flags)}."""
     names = {}
@@ -76,10 +80,31 @@ def installed(make_install):
 
 @pytest.fixture(scope="session")
 def staged(tmp_path_factory):
-    """An installation for /opt/iotx into a staging folder, as a packager makes it: the folder."""
+    """An installation for /opt/iotx into a staging folder, as a packager makes it: the folder.
+
+    The libraries are in lib/custom.
+    """
     stage = tmp_path_factory.mktemp("stage")
-    run("make", "-C", ROOT, "install", f"BUILD={BUILD}", "PREFIX=/opt/iotx", f"DESTDIR={stage}")
+    run("make", "-C", ROOT, "install", f"BUILD={BUILD}", "PREFIX=/opt/iotx", f"DESTDIR={stage}",
+        "LIBDIR=lib/custom")
     return stage
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory):
+    """The two Debian packages, unpacked over each other: the folder."""
+    if not shutil.which("dpkg-deb"):
+        pytest.skip("not a Debian system")
+    folder = tmp_path_factory.mktemp("debian")
+    work = folder / "build"
+    # make deb writes into the build folder, which other tests share: work on a copy of the libraries.
+    shutil.copytree(LIB, work / "lib", symlinks=True)
+    run(ROOT / "cmake/deb.sh", work, project_version())
+    packages = sorted((work / "deb").glob("*.deb"))
+    assert [package.name.split("_")[0] for package in packages] == ["libiotx-dev", "libiotx1"]
+    for package in packages:
+        run("dpkg-deb", "-x", package, folder / "root")
+    return folder
 
 
 @pytest.fixture(scope="session")

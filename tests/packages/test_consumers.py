@@ -7,7 +7,7 @@ import shutil
 import sys
 
 import pytest
-from conftest import BUILD, HERE, ROOT, needed, run
+from conftest import BUILD, HERE, ROOT, needed, project_version, run
 
 HOST = "a1B2c3D4e5F.iot-as-mqtt.cn-shanghai.aliyuncs.com"
 OLD_NAMES = ["-liot_sdk", "-liot_hal", "-liot_tls"]
@@ -36,7 +36,7 @@ def test_cmake_package(generator, installed, tmp_path):
 
 
 def test_cmake_package_in_a_staging_folder(staged, tmp_path):
-    run("cmake", "-S", HERE / "cmake_consumer", "-B", tmp_path, f"-DCMAKE_PREFIX_PATH={staged}/opt/iotx")
+    run("cmake", "-S", HERE / "cmake_consumer", "-B", tmp_path, f"-Diotx_DIR={staged}/opt/iotx/lib/custom/cmake/iotx")
     run("cmake", "--build", tmp_path)
     check_cmake_programs(tmp_path)
 
@@ -80,8 +80,8 @@ def test_cmake_says_what_is_missing(options, message, tmp_path):
     assert message in re.sub(r"\s+", " ", printed)
 
 
-def pkg_config(prefix, *words, **environment):
-    return run("pkg-config", *words, PKG_CONFIG_PATH=prefix / "lib/pkgconfig", **environment).split()
+def pkg_config(prefix, *words, libdir="lib", **environment):
+    return run("pkg-config", *words, PKG_CONFIG_PATH=prefix / libdir / "pkgconfig", **environment).split()
 
 
 @pytest.mark.parametrize("name", ["iotx", "iotx_hal"])
@@ -102,19 +102,18 @@ def test_pkg_config(name, compiler, static, installed, tmp_path):
 
 def test_pkg_config_in_a_staging_folder(staged, tmp_path):
     prefix = staged / "opt/iotx"
-    words = pkg_config(prefix, "--cflags", "--libs", "iotx", PKG_CONFIG_SYSROOT_DIR=staged)
-    assert f"-L{prefix}/lib" in words
+    words = pkg_config(prefix, "--cflags", "--libs", "iotx", libdir="lib/custom", PKG_CONFIG_SYSROOT_DIR=staged)
+    assert f"-L{prefix}/lib/custom" in words
     run("cc", HERE / "consumer.c", *words, "-o", tmp_path / "program")
-    assert run(tmp_path / "program", LD_LIBRARY_PATH=prefix / "lib").strip() == HOST
+    assert run(tmp_path / "program", LD_LIBRARY_PATH=prefix / "lib/custom").strip() == HOST
     # The files speak of the final place, never of the staging folder.
-    for file in [*prefix.glob("lib/pkgconfig/*"), *prefix.glob("lib/cmake/iotx/*")]:
+    for file in [*prefix.glob("lib/custom/pkgconfig/*"), *prefix.glob("lib/custom/cmake/iotx/*")]:
         assert str(staged) not in file.read_text(), file
 
 
 def test_pkg_config_knows_the_version(installed):
-    version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
     for name in ("iotx", "iotx_hal", "iotx-hal"):
-        assert pkg_config(installed, "--modversion", name) == [version]
+        assert pkg_config(installed, "--modversion", name) == [project_version()]
 
 
 def build_legacy(prefix, folder, libs, mode=""):
@@ -173,6 +172,26 @@ def test_installed_headers_are_all(installed):
         copy = installed / "include/iotx" / source.relative_to(ROOT / "include")
         assert copy.read_bytes() == source.read_bytes()
         assert os.access(copy, os.R_OK)
+
+
+def test_debian_packages(debian, tmp_path):
+    root, multiarch = debian / "root", run("cc", "-print-multiarch").strip()
+    libraries = root / "usr/lib" / multiarch
+    run("cmake", "-S", HERE / "cmake_consumer", "-B", tmp_path, f"-Diotx_DIR={libraries}/cmake/iotx")
+    run("cmake", "--build", tmp_path)
+    check_cmake_programs(tmp_path)
+    words = pkg_config(root / "usr", "--cflags", "--libs", "iotx", libdir=f"lib/{multiarch}", PKG_CONFIG_SYSROOT_DIR=root)
+    run("cc", HERE / "consumer.c", *words, f"-L{libraries}", "-o", tmp_path / "program")
+    assert run(tmp_path / "program", LD_LIBRARY_PATH=libraries).strip() == HOST
+
+    packages = {path.name.split("_")[0]: path for path in (debian / "build/deb").glob("*.deb")}
+    contents = {name: run("dpkg-deb", "-c", path) for name, path in packages.items()}
+    for file in ("libiotx.so.1", "libiotx_hal.so.1"):
+        assert re.search(rf"-rw\S+ root/root .*/{file}$", contents["libiotx1"], re.MULTILINE)
+        assert not re.search(rf"-rw\S+ root/root .*/{file}$", contents["libiotx-dev"], re.MULTILINE)
+    fields = run("dpkg-deb", "-f", packages["libiotx1"], "Depends", "Version")
+    assert re.search(r"libc6 \(>= 2\.\d+\), libgcc-s1", fields) and project_version() in fields
+    assert f"libiotx1 (= {project_version()})" in run("dpkg-deb", "-f", packages["libiotx-dev"], "Depends")
 
 
 def test_relative_prefix_is_refused(tmp_path):

@@ -67,24 +67,28 @@ def test_beside_the_distributions_mbedtls(file, first, tmp_path, tls_server):
     assert run(program, "localhost", tls_server.port, tls_server.root).endswith("both\n")
 
 
-PORT = "#include <stdint.h>\nuint64_t HAL_UptimeMs(void);\nuint64_t HAL_UptimeMs(void) { return 0; }\n"
+PORT = """
+#include <stdint.h>
+#include <stdlib.h>
+uintptr_t HAL_TCP_Establish(const char *host, uint16_t port);
+uintptr_t HAL_TCP_Establish(const char *host, uint16_t port) { _Exit(host != NULL && port == 7 ? 42 : 43); }
+"""
 
 
-@pytest.mark.parametrize("file", ["libiotx.a", "libiotx.so"])
+@pytest.mark.parametrize("file", LIBRARIES)
 @pytest.mark.parametrize("first", ["port", "library"])
 @pytest.mark.parametrize("form", ["object", "archive"])
 @pytest.mark.parametrize("flags", [[], ["-Wl,--gc-sections"], ["-flto", "-O2"]], ids=" ".join)
-def test_the_port_wins(file, first, form, flags, tmp_path):
-    """A port's own function, as an object file or in a whole archive, in either order."""
+def test_the_port_wins(file, first, form, flags, tmp_path, tls_server):
+    """The library's TLS calls a port's own function: an object file or a whole archive, in either order."""
     source, compiled, archive = (tmp_path / f"port.{end}" for end in ("c", "o", "a"))
     source.write_text(PORT)
     run("cc", *STRICT, *flags, "-c", source, "-o", compiled)
     run("gcc-ar", "rcs", archive, compiled)
     port = [compiled] if form == "object" else ["-Wl,--whole-archive", archive, "-Wl,--no-whole-archive"]
     order = [*port, *with_native(file)] if first == "port" else [*with_native(file), *port]
-    program = link(tmp_path / "program", "consumer.c", *order, flags=flags)
-    # The status by which consumer.c reports an uptime of 0.
-    run(program, status=3)
+    program = link(tmp_path / "program", "hal_tls.c", *order, flags=flags)
+    run(program, "localhost", 7, tls_server.root, status=42)
 
 
 def stripped_size(program):

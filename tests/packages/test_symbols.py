@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import HERE, LIB, ROOT, exports, link, native_libs, needed, run
+from conftest import HERE, LIB, exports, link, native_libs, needed, project_version, run
 
 FILES = ["libiotx.a", "libiotx.so.1", "libiotx_hal.a", "libiotx_hal.so.1"]
 # What only the implementation has: its TLS library, mangled and unmangled Rust, the inner boundary.
@@ -26,8 +26,7 @@ def table(file, *flags):
 
 
 def test_the_list_is_well_formed():
-    version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
-    now = [int(part) for part in version.split(".")]
+    now = [int(part) for part in project_version().split(".")]
     for name, (since, flags) in exports().items():
         assert re.fullmatch(r"\d+\.\d+\.\d+", since), name
         assert [int(part) for part in since.split(".")] <= now, f"{name} comes from the future"

@@ -19,8 +19,9 @@ def renames(version):
     return found
 
 
-def test_one_program_uses_every_exported_name():
-    used = words(ROOT / "tests" / "c" / "every_function.c")
+def test_the_programs_use_every_exported_name():
+    # The helpers for C parts that a firmware keeps have a program of their own.
+    used = words(ROOT / "tests" / "c" / "every_function.c") | words(ROOT / "tests" / "c" / "kept_parts_helpers.c")
     older = set()
     for version in ("2.2", "2.3", "3.0", "3.1"):
         program = words(ROOT / "tests" / "c" / f"compat_{version.replace('.', '_')}.c")
