@@ -27,7 +27,11 @@ extern "C" {
 #define MIDREPORT_REQID_LEN              (IOTX_PRODUCT_KEY_LEN + IOTX_DEVICE_NAME_LEN + 6)
 #define AOS_VERSON_MSG_LEN               256
 #define LINKKIT_VERSION_MSG_LEN          192
+#if IOTX_SDK_ABI_MINOR >= 2
 #define FIRMWARE_VERSION_MSG_LEN         (64 + IOTX_MODULE_LEN)
+#else
+#define FIRMWARE_VERSION_MSG_LEN         64
+#endif
 
 typedef enum {
     ACTIVE_SUBDEV,

@@ -29,6 +29,11 @@ void  HAL_Free(void *ptr);
         }                                                        \
     } while (0)
 
+typedef struct {
+    int         number;
+    list_head_t linked_list;
+} item_t;
+
 static const char *secret = "jiPvZkVO9lhNj2Q9f2KdP4Yln7ACJI3X";
 static int         asked, arrived, first, connected;
 
@@ -84,6 +89,27 @@ static int sign(void)
     return 0;
 }
 
+/* The lists that infra_compat.h of 3.0.1 brings along. */
+static int lists(void)
+{
+    item_t      items[3];
+    item_t     *item = NULL;
+    list_head_t head;
+    int         sum = 0, number;
+
+    INIT_LIST_HEAD(&head);
+    for (number = 0; number < 3; number++) {
+        items[number].number = number + 1;
+        list_add_tail(&items[number].linked_list, &head);
+    }
+    list_del_init(&items[1].linked_list);
+    list_for_each_entry(item, &head, linked_list, item_t) {
+        sum = sum * 10 + item->number;
+    }
+    CHECK(sum == 13 && list_is_last(&items[2].linked_list, &head));
+    return 0;
+}
+
 static int results_without_client(char *topic)
 {
     void *none = NULL;
@@ -106,7 +132,7 @@ int main(void)
     uint16_t          not_an_option = 1;
     void             *client;
 
-    CHECK(topic != NULL && sign() == 0);
+    CHECK(topic != NULL && sign() == 0 && lists() == 0);
     CHECK(sizeof(iotx_sign_mqtt_t) == 588 && CONFIG_MQTT_REQUEST_TIMEOUT == 2000);
     CHECK(IOT_Ioctl(IOTX_IOCTL_SET_REGION, &region) == 0 && IOT_Ioctl(14, &not_an_option) == -1);
     /* With the semicolon of the macro, as 3.0.1 allowed. */
