@@ -50,8 +50,9 @@ $(BUILD)/raw-libs.txt: $(RUST_SOURCES)
 	@sed -n 's/^note: native-static-libs: //p' $(BUILD)/cargo.log | tail -n 1 >$@
 	@test -s $@ || { echo "cargo did not state the native libraries" >&2; rm -f $@; exit 1; }
 
-$(BUILD)/lib/libiotx.a: $(BUILD)/raw-libs.txt cmake/exports.txt cmake/link-libraries.sh
+$(BUILD)/lib/libiotx.a: $(BUILD)/raw-libs.txt cmake/exports.txt cmake/link-libraries.sh cmake/core-archive.sh
 	@echo "== link"
+	@cmake/core-archive.sh $(TARGET_DIR)/release/libiotx.a $(BUILD)/lib
 	@cmake/link-libraries.sh $(TARGET_DIR)/release/libiotx.a $(BUILD)/lib "$$(cat $(BUILD)/raw-libs.txt)"
 
 $(BUILD)/bin/iotx-platform: $(PLATFORM_SOURCES)

@@ -22,6 +22,7 @@ fill() { # TEMPLATE TARGET
 install -d "$to/include/iotx" "$to/lib/pkgconfig" "$to/lib/cmake/iotx" "$to/bin"
 install -m 644 "$here"/../include/*.h "$to/include/iotx/"
 install -m 644 "$build/lib/libiotx.a" "$to/lib/"
+install -m 644 "$build/lib/libiotx_core.a" "$build/lib/libiotx_port.a" "$to/lib/"
 install -m 755 "$build/lib/$soname" "$to/lib/"
 ln -sf $soname "$to/lib/libiotx.so"
 install -m 755 "$build/bin/iotx-platform" "$to/bin/"
