@@ -1,13 +1,17 @@
 # The front door. Two commands are enough: `make demo` and `make test`.
 #
 #   make deps                check the tools, install what is missing (Debian, Ubuntu)
-#   make build               build/lib (libiotx.a, libiotx.so), build/bin (examples, local platform)
+#   make build               build/lib (libiotx and libiotx_hal, static and shared), build/bin (examples,
+#                            local platform)
 #   make demo [CERT=...]     run the X.509 example against the local platform;
 #                            CERT=expired|not-yet|wrong-host|unknown-ca shows the refusal
 #   make test                every test; the counts are in the last lines
 #   make lint                format, clippy, shell and C warnings
-#   make bench               benchmarks (ratios against other clients)
-#   make install PREFIX=/usr/local [DESTDIR=...]
+#   make bench [BENCH_ARGS=...]
+#                            benchmarks (ratios against other clients): benches/run.py BENCH_ARGS
+#   make install PREFIX=/usr/local [DESTDIR=...] [LIBDIR=lib] [LEGACY_NAMES=1]
+#                            LEGACY_NAMES: libiot_sdk, libiot_hal, libiot_tls as names of libiotx
+#   make deb                 build/deb: libiotx1 and libiotx-dev, for Debian and Ubuntu
 #   make clean
 
 .DEFAULT_GOAL := build
@@ -19,6 +23,9 @@ CMAKE ?= cmake
 PREFIX ?= /usr/local
 DESTDIR ?=
 CERT ?=
+LEGACY_NAMES ?=
+LIBDIR ?= lib
+BENCH_ARGS ?=
 
 BUILD := build
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -29,7 +36,7 @@ PLATFORM_SOURCES := Cargo.toml Cargo.lock $(shell find tests/platform -type f -n
 EXAMPLE_SOURCES := $(wildcard c_examples/*.c c_examples/*.h) c_examples/CMakeLists.txt
 HEADERS := $(wildcard include/*.h)
 
-.PHONY: deps build libraries examples platform demo test lint bench install clean
+.PHONY: deps build libraries examples platform demo test lint bench install deb clean
 
 deps:
 	@cmake/deps.sh $(BUILD)
@@ -41,19 +48,9 @@ libraries: $(BUILD)/lib/libiotx.a
 platform: $(BUILD)/bin/iotx-platform
 examples: $(BUILD)/bin/mqtt_example
 
-# The raw archive and the system libraries its users must add, as the compiler states them.
-$(BUILD)/raw-libs.txt: $(RUST_SOURCES)
-	@mkdir -p $(BUILD)
-	@echo "== library (release)"
-	@set -o pipefail; $(CARGO) rustc --color never --locked --release -p iotx --lib --crate-type staticlib -- \
-	    --print native-static-libs 2>&1 | tee $(BUILD)/cargo.log | { grep -v native-static-libs || true; }
-	@sed -n 's/^note: native-static-libs: //p' $(BUILD)/cargo.log | tail -n 1 >$@
-	@test -s $@ || { echo "cargo did not state the native libraries" >&2; rm -f $@; exit 1; }
-
-$(BUILD)/lib/libiotx.a: $(BUILD)/raw-libs.txt cmake/exports.txt cmake/link-libraries.sh cmake/core-archive.sh
-	@echo "== link"
-	@cmake/core-archive.sh $(TARGET_DIR)/release/libiotx.a $(BUILD)/lib
-	@cmake/link-libraries.sh $(TARGET_DIR)/release/libiotx.a $(BUILD)/lib "$$(cat $(BUILD)/raw-libs.txt)"
+$(BUILD)/lib/libiotx.a: $(RUST_SOURCES) cmake/exports.txt cmake/build-libraries.sh cmake/link-libraries.sh cmake/core-archive.sh
+	@echo "== libraries (release)"
+	@CARGO=$(CARGO) CARGO_TARGET_DIR=$(TARGET_DIR) cmake/build-libraries.sh $(BUILD)/lib
 
 $(BUILD)/bin/iotx-platform: $(PLATFORM_SOURCES)
 	@echo "== local platform"
@@ -77,11 +74,30 @@ test: build
 lint: deps
 	@.ci/lint
 
+BENCHES := $(addprefix $(BUILD)/bin/bench_,iotx mosquitto rumqttc)
+
+# The peers are not part of `build`: only the benchmarks need them.
 bench: build
-	$(CARGO) bench --locked -p iotx
+	@$(MAKE) --no-print-directory $(BENCHES)
+	@python3 benches/run.py $(BENCH_ARGS)
+
+$(BUILD)/bin/bench_iotx: benches/peer_iotx.c benches/peer.h $(BUILD)/lib/libiotx.a $(HEADERS)
+	$(CC) -O2 -Wall -Wextra -Iinclude -o $@ $< -Wl,--gc-sections $(BUILD)/lib/libiotx.a $$(cat $(BUILD)/lib/native-libs.txt)
+
+$(BUILD)/bin/bench_mosquitto: benches/peer_mosquitto.c benches/peer.h
+	@mkdir -p $(BUILD)/bin
+	$(CC) -O2 -Wall -Wextra -o $@ $< -lmosquitto -lpthread
+
+$(BUILD)/bin/bench_rumqttc: Cargo.lock $(wildcard benches/rumqttc_peer/Cargo.toml benches/rumqttc_peer/src/*.rs)
+	$(CARGO) build --locked --release -p rumqttc-peer
+	@mkdir -p $(BUILD)/bin
+	@install -m 755 $(TARGET_DIR)/release/rumqttc-peer $@
 
 install: build
-	@cmake/install.sh $(BUILD) "$(DESTDIR)" "$(PREFIX)" "$(VERSION)"
+	@LEGACY_NAMES=$(LEGACY_NAMES) LIBDIR=$(LIBDIR) cmake/install.sh $(BUILD) "$(DESTDIR)" "$(PREFIX)" "$(VERSION)"
+
+deb: build
+	@cmake/deb.sh $(BUILD) "$(VERSION)"
 
 clean:
 	rm -rf $(BUILD)

@@ -86,8 +86,8 @@ def run(peer, mode, port, ca, size, count):
     args = [str(PEERS[peer]), mode, "localhost", str(port), ca, str(size), str(count)]
     process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if mode == "flood":
-        line = process.stdout.readline()
-        if line.strip() != "READY":
+        # A line of the log may come first.
+        if not any(line.strip() == "READY" for line in iter(process.stdout.readline, "")):
             raise RuntimeError(f"{peer}: {process.communicate()[1]}")
         # Always over plain TCP, so that the sender is faster than any receiver.
         subprocess.run([str(PEERS["libmosquitto"]), "pub0", "localhost", str(run.plain), "-",

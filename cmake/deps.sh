@@ -31,6 +31,9 @@ has_libclang() {
     done
     return 1
 }
+has_mbedtls() {
+    test -e /usr/include/mbedtls/ssl.h && cc -print-file-name=libmbedcrypto.a | grep /
+}
 has_libmosquitto() { pkg-config --exists libmosquitto || [ -e /usr/include/mosquitto.h ]; }
 
 check_all() {
@@ -38,6 +41,8 @@ check_all() {
     reasons=()
     need gcc "cc" has cc
     need g++ "c++" has c++
+    need gcc-arm-linux-gnueabihf "C compiler for 32-bit ARM, for the header tests" has arm-linux-gnueabihf-gcc
+    need libc6-dev-armhf-cross "C library headers for 32-bit ARM" test -e /usr/arm-linux-gnueabihf/include/stdio.h
     need libc6-dev "C library headers" test -e /usr/include/stdio.h
     need make "make" has make
     need cmake "cmake" has cmake
@@ -49,6 +54,7 @@ check_all() {
     need mosquitto "mosquitto, the second broker of the tests" has_mosquitto
     need mosquitto-clients "mosquitto_pub and mosquitto_sub" has mosquitto_pub
     need libmosquitto-dev "libmosquitto, for the benchmarks" has_libmosquitto
+    need libmbedtls-dev "an Mbed TLS of the distribution, to show that ours does not clash" has_mbedtls
     need openssl "openssl" has openssl
     need valgrind "valgrind" has valgrind
     need binutils "ld, objcopy, nm" has objcopy

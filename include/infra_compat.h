@@ -66,43 +66,53 @@ typedef struct {
     const char *pub_key;
 } iotx_conn_info_t, *iotx_conn_info_pt;
 
-/* Events of IOT_RegisterCallback. The numbers are those of a build without
+/* Events of IOT_RegisterCallback, from 0 to 32 in 3.2.0. The numbers are those of a build without
  * DEVICE_MODEL_SHADOW, whatever macro the firmware defines; ITE_PROPERTY_DESIRED_GET_REPLY has
  * no number and can be registered by name only. */
 typedef enum {
     ITE_AWSS_STATUS = 0,
-    ITE_CONNECT_SUCC = 1,
-    ITE_CONNECT_FAIL = 2,
-    ITE_DISCONNECTED = 3,
-    ITE_RAWDATA_ARRIVED = 4,
-    ITE_SERVICE_REQUEST = 5,
-    ITE_SERVICE_REQUEST_EXT = 6,
-    ITE_PROPERTY_SET = 7,
-    ITE_PROPERTY_GET = 8,
-    ITE_REPORT_REPLY = 9,
-    ITE_TRIGGER_EVENT_REPLY = 10,
-    ITE_TIMESTAMP_REPLY = 11,
-    ITE_TOPOLIST_REPLY = 12,
-    ITE_PERMIT_JOIN = 13,
-    ITE_INITIALIZE_COMPLETED = 14,
-    ITE_FOTA = 15,
-    ITE_FOTA_MODULE = 16,
-    ITE_COTA = 17,
-    ITE_MQTT_CONNECT_SUCC = 18,
-    ITE_CLOUD_ERROR = 19,
-    ITE_DYNREG_DEVICE_SECRET = 20,
-    ITE_IDENTITY_RESPONSE = 21,
-    ITE_BIND_EVENT = 22,
-    ITE_STATE_EVERYTHING = 23,
-    ITE_STATE_USER_INPUT = 24,
-    ITE_STATE_SYS_DEPEND = 25,
-    ITE_STATE_MQTT_COMM = 26,
-    ITE_STATE_WIFI_PROV = 27,
-    ITE_STATE_COAP_LOCAL = 28,
-    ITE_STATE_HTTP_COMM = 29,
-    ITE_STATE_OTA = 30,
-    ITE_STATE_DEV_BIND = 31,
-    ITE_STATE_DEV_MODEL = 32
+    ITE_CONNECT_SUCC,
+    ITE_CONNECT_FAIL,
+    ITE_DISCONNECTED,
+    ITE_RAWDATA_ARRIVED,
+    ITE_SERVICE_REQUEST,
+#if IOTX_SDK_ABI_MINOR >= 1
+    ITE_SERVICE_REQUEST_EXT,
+#endif
+    ITE_PROPERTY_SET,
+    ITE_PROPERTY_GET,
+    ITE_REPORT_REPLY,
+    ITE_TRIGGER_EVENT_REPLY,
+    ITE_TIMESTAMP_REPLY,
+    ITE_TOPOLIST_REPLY,
+    ITE_PERMIT_JOIN,
+    ITE_INITIALIZE_COMPLETED,
+    ITE_FOTA,
+#if IOTX_SDK_ABI_MINOR >= 2
+    ITE_FOTA_MODULE,
+#endif
+    ITE_COTA,
+#if IOTX_SDK_ABI_MINOR >= 1
+    ITE_MQTT_CONNECT_SUCC,
+    ITE_CLOUD_ERROR,
+    ITE_DYNREG_DEVICE_SECRET,
+    ITE_IDENTITY_RESPONSE,
+#if IOTX_SDK_ABI_MINOR >= 2
+    ITE_BIND_EVENT,
+#endif
+    ITE_STATE_EVERYTHING,
+    ITE_STATE_USER_INPUT,
+    ITE_STATE_SYS_DEPEND,
+    ITE_STATE_MQTT_COMM,
+    ITE_STATE_WIFI_PROV,
+    ITE_STATE_COAP_LOCAL,
+    ITE_STATE_HTTP_COMM,
+    ITE_STATE_OTA,
+    ITE_STATE_DEV_BIND,
+    ITE_STATE_DEV_MODEL
+#else
+    ITE_MQTT_CONNECT_SUCC
+#endif
 } iotx_ioctl_event_t;
 
 /* Options of IOT_Ioctl. Type of the data and effect of each are listed there. */
@@ -119,6 +129,7 @@ typedef enum {
     IOTX_IOCTL_SET_SUBDEV_SIGN = 9,
     IOTX_IOCTL_GET_SUBDEV_LOGIN = 10,
     IOTX_IOCTL_SET_OTA_DEV_ID = 11,
+#if IOTX_SDK_ABI_MINOR >= 1
     IOTX_IOCTL_FOTA_TIMEOUT_MS = 12,
     IOTX_IOCTL_SET_CUSTOMIZE_INFO = 13,
     IOTX_IOCTL_SET_MQTT_PORT = 14,
@@ -135,8 +146,14 @@ typedef enum {
     IOTX_IOCTL_GET_DEVICE_NAME = 25,
     IOTX_IOCTL_SET_DEVICE_SECRET = 26,
     IOTX_IOCTL_GET_DEVICE_SECRET = 27,
+#if IOTX_SDK_ABI_MINOR >= 2
     IOTX_IOCTL_SET_MODULE = 28,
     IOTX_IOCTL_GET_MODULE = 29
+#endif
+#else
+    IOTX_IOCTL_QUERY_DEVID = 12,
+    IOTX_IOCTL_SET_CUSTOMIZE_INFO = 13
+#endif
 } iotx_ioctl_option_t;
 
 /* Older switches of the device model. */
@@ -148,7 +165,11 @@ typedef enum {
 } impl_linkkit_ioctl_cmd_t;
 
 /* Type of an AES-128 context and direction of the cipher in ports. */
+#if IOTX_SDK_ABI_MINOR >= 1
 typedef void *p_Aes128_t;
+#else
+typedef void *p_HAL_Aes128_t;
+#endif
 typedef enum {
     HAL_AES_ENCRYPTION = 0,
     HAL_AES_DECRYPTION = 1
@@ -180,7 +201,12 @@ typedef int (*state_handler_t)(const int state_code, const char *state_message);
  * one, NULL removes it. Registering ITE_STATE_EVERYTHING writes the slots of all ITE_STATE_*
  * events, so register it first and specific ones after. Always returns 0. Any thread; handlers run
  * on the thread that causes the event, without a lock held. */
+#if IOTX_SDK_ABI_MINOR >= 1
 #define IOT_RegisterCallback(evt, cb) iotx_register_for_##evt(cb)
+#else
+/* 3.0.1 had the semicolon inside, so sources may leave theirs out. */
+#define IOT_RegisterCallback(evt, cb) iotx_register_for_##evt(cb);
+#endif
 
 #define IOCTL_FUNC(evt, params) iotx_ioctl_##evt(params)
 #define DECLARE_EVENT_CALLBACK(evt, cb) int iotx_register_for_##evt(cb);

@@ -10,10 +10,13 @@
  * infra_config.h defines no feature macro itself, so that the macros of a firmware build keep
  * their meaning for the firmware's own sources. */
 
-/* The release of the Link SDK whose interface these headers offer: major, minor, patch. */
+/* The release of the Link SDK whose interface these headers offer: major, minor, patch. The headers
+ * of older releases in compat/ say theirs first, which selects what they had. */
+#ifndef IOTX_SDK_ABI_MAJOR
 #define IOTX_SDK_ABI_MAJOR 3
 #define IOTX_SDK_ABI_MINOR 2
 #define IOTX_SDK_ABI_PATCH 0
+#endif
 
 /* Fails to compile where enums are shorter than int (-fshort-enums): such firmware would disagree
  * with the library about structure layouts. */

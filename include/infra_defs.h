@@ -21,15 +21,25 @@ extern "C" {
 #endif
 
 /* Release of the Link SDK this interface follows. */
+#if IOTX_SDK_ABI_MINOR >= 2
 #define IOTX_SDK_REVISION                "20200603.ota-fix-wrong-device-secret-issue-in-ota-demo"
 #define IOTX_SDK_VERSION                 "3.2.0"
+#elif IOTX_SDK_ABI_MINOR == 1
+#define IOTX_SDK_REVISION                "20200512.infra-restore-http-domain"
+#define IOTX_SDK_VERSION                 "3.1.0"
+#else
+#define IOTX_SDK_REVISION                "20200423.http2-fix-storeid-missing-issue"
+#define IOTX_SDK_VERSION                 "3.0.1"
+#endif
 #define IOTX_ALINK_VERSION               "20"
 
 /* Greatest lengths in characters, without the terminating NUL. */
 #define IOTX_PRODUCT_KEY_LEN             20
 #define IOTX_DEVICE_NAME_LEN             32
 #define IOTX_DEVICE_SECRET_LEN           64
+#if IOTX_SDK_ABI_MINOR >= 2
 #define IOTX_MODULE_LEN                  64
+#endif
 #define IOTX_DEVICE_ID_LEN               64
 #define IOTX_PRODUCT_SECRET_LEN          64
 #define IOTX_PARTNER_ID_LEN              64
@@ -43,7 +53,11 @@ extern "C" {
 /* Sizes of the buffers of iotx_sign_mqtt_t in bytes, with the terminating NUL; SOURCE is the
  * text that is signed. */
 #define DEV_SIGN_SOURCE_MAXLEN           200
+#if IOTX_SDK_ABI_MINOR >= 1
 #define DEV_SIGN_HOSTNAME_MAXLEN         64
+#else
+#define DEV_SIGN_HOSTNAME_MAXLEN         256
+#endif
 #define DEV_SIGN_CLIENT_ID_MAXLEN        200
 #define DEV_SIGN_USERNAME_MAXLEN         64
 #define DEV_SIGN_PASSWORD_MAXLEN         65
@@ -289,7 +303,9 @@ typedef struct _iotx_dev_meta_info {
     char product_secret[IOTX_PRODUCT_SECRET_LEN + 1];
     char device_name[IOTX_DEVICE_NAME_LEN + 1];
     char device_secret[IOTX_DEVICE_SECRET_LEN + 1];
+#if IOTX_SDK_ABI_MINOR >= 2
     char module[IOTX_MODULE_LEN + 1];
+#endif
 } iotx_dev_meta_info_t;
 
 /* What a device needs to sign in; filled by IOT_Sign_MQTT. */

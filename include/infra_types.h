@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include "infra_config.h"
 
+#if IOTX_SDK_ABI_MAJOR != 3
+#error "headers of SDK 2.x and 3.x in one source file: their types differ, include those of one version"
+#endif
+
 #define IOT_TRUE                         1
 #define IOT_FALSE                        0
 

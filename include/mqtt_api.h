@@ -13,12 +13,22 @@ extern "C" {
 /* Sizes and limits. Times without unit are in seconds for KEEPALIVE, in milliseconds for REQ
  * and REQUEST; the lengths are in bytes. */
 #define MUTLI_SUBSCIRBE_MAX              5
+#if IOTX_SDK_ABI_MINOR >= 1
 #define CONFIG_MQTT_MESSAGE_MAXLEN       3072
+#else
+#define CONFIG_MQTT_MESSAGE_MAXLEN       1024
+#endif
 #define CONFIG_MQTT_TOPIC_MAXLEN         128
 #define CONFIG_MQTT_KEEPALIVE_INTERVAL   60
+#if IOTX_SDK_ABI_MINOR >= 1
 #define CONFIG_MQTT_REQUEST_TIMEOUT      5000
 #define CONFIG_MQTT_REQ_TIMEOUT_MIN      1000
 #define CONFIG_MQTT_REQ_TIMEOUT_MAX      10000
+#else
+#define CONFIG_MQTT_REQUEST_TIMEOUT      2000
+#define CONFIG_MQTT_REQ_TIMEOUT_MIN      500
+#define CONFIG_MQTT_REQ_TIMEOUT_MAX      5000
+#endif
 #define CONFIG_MQTT_KEEPALIVE_INTERVAL_MIN 30
 #define CONFIG_MQTT_KEEPALIVE_INTERVAL_MAX 1200
 

@@ -14,7 +14,11 @@ extern "C" {
 
 /* Console output of applications and ports. The library itself prints through the function
  * HAL_Printf. */
+#if IOTX_SDK_ABI_MINOR >= 1
 #define HAL_Printf printf
+#else
+void HAL_Printf(const char *fmt, ...);
+#endif
 
 /* Memory of the library and of blocks that cross its interface. NULL on failure;
  * HAL_Free(NULL) is harmless. */

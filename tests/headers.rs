@@ -4,6 +4,8 @@
 
 #[path = "abi/assertions.rs"]
 mod assertions;
+#[path = "abi/older_versions.rs"]
+mod older_versions;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -25,6 +27,9 @@ const CPP: [(&str, &str); 4] = [
     ("clang++", "c++14"),
     ("clang++", "c++17"),
 ];
+
+/// A 32-bit target; only the layouts are of interest, nothing is linked.
+const ARM: (&str, &str) = ("arm-linux-gnueabihf-gcc", "c99");
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -63,9 +68,9 @@ fn compile((compiler, standard): (&str, &str), source: &Path, more: &[&str]) -> 
     let output = Command::new(compiler)
         .arg(format!("-std={standard}"))
         .args(["-Wall", "-Wextra", "-Werror", "-pedantic"])
+        .args(more)
         .arg("-I")
         .arg(root().join("include"))
-        .args(more)
         .args(["-x", language])
         .arg(source)
         .output()
@@ -281,6 +286,7 @@ fn headers_declare_the_recorded_interface() {
         // A macro of the Link SDK must not change the numbers.
         check(settings, &file, &["-DDEVICE_MODEL_SHADOW"]);
     }
+    check(ARM, &file, &[]);
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interface");
     compile(C[0], &file, &["-o", program.to_str().expect("UTF-8")]).expect("link");
     assert!(
@@ -399,7 +405,8 @@ fn rust_functions_agree_with_the_headers_and_the_shim() {
     assert!(declarations.contains("iotx_port_hmac_sha256("));
     let prefix = "#include \"dev_sign_api.h\"\n#include \"mqtt_api.h\"\n#include \"infra_sha256.h\"\n\
                   #include \"infra_sha1.h\"\n#include \"infra_md5.h\"\n#include \"wrappers_defs.h\"\n\
-                  #include \"infra_compat.h\"\n";
+                  #include \"infra_compat.h\"\n#include \"infra_timer.h\"\n#include \"infra_report.h\"\n\
+                  #include \"infra_cjson.h\"\n#include \"infra_json_parser.h\"\n";
     let included = scratch("shim_functions.h", &format!("{prefix}{declarations}"));
     for entry in fs::read_dir(root().join("src/shim")).expect("src/shim") {
         let file = entry.expect("entry").path();

@@ -1,5 +1,6 @@
 //! The engine in virtual time: two peers in memory, no clock, no socket.
 
+use bytes::BytesMut;
 use iotx::mqtt::engine::{Message, SKIPPED_BEFORE_CONNACK};
 use iotx::mqtt::{Engine, Event, Limits, Login, Timer};
 use iotx::state;
@@ -150,7 +151,7 @@ fn publish_packets_byte_by_byte() {
         &[0x32, 8, 0, 2, b'/', b't', 0, 1, b'h', b'i'],
         &[0x31, 4, 0, 2, b'/', b't'],
     ];
-    assert_eq!(&engine.take_output()[..], want.concat());
+    assert_eq!(&engine.take_output(BytesMut::new())[..], want.concat());
     engine.receive(&[0x40, 2, 0, 1]);
     assert_eq!(engine.next_event(0), Ok(Some(Event::Published(1))));
 }
@@ -189,15 +190,15 @@ fn the_in_flight_window_is_bounded_and_reports_do_not_count() {
 fn unacknowledged_messages_are_repeated_with_dup_after_twice_the_time_out() {
     let mut engine = connected();
     engine.publish(100, &message(true)).expect("fits");
-    engine.take_output();
+    engine.take_output(BytesMut::new());
     assert_eq!(engine.next_timer(10_099), None);
     assert_eq!(engine.next_timer_at(), Some(10_100));
     assert_eq!(engine.next_timer(10_100), Some(Timer::Send));
     let repeat = [0x3a, 8, 0, 2, b'/', b't', 0, 1, b'h', b'i'];
-    assert_eq!(&engine.take_output()[..], repeat);
+    assert_eq!(&engine.take_output(BytesMut::new())[..], repeat);
     assert_eq!(engine.next_timer(10_100), None);
     assert_eq!(engine.next_timer(20_100), Some(Timer::Send));
-    engine.take_output();
+    engine.take_output(BytesMut::new());
     engine.receive(&[0x40, 2, 0, 1]);
     assert_eq!(engine.next_event(20_101), Ok(Some(Event::Published(1))));
     assert_eq!(engine.next_timer(40_000), None);
@@ -224,7 +225,7 @@ fn a_reconnect_repeats_in_order_of_sending_with_dup() {
         [0x3a, 8, 0, 2, b'/', b't', 0, 1, b'h', b'i'],
         [0x3a, 8, 0, 2, b'/', b't', 0, 2, b'h', b'i'],
     ];
-    assert_eq!(&engine.take_output()[..], want.concat());
+    assert_eq!(&engine.take_output(BytesMut::new())[..], want.concat());
 }
 
 #[test]
@@ -236,9 +237,9 @@ fn pings_keep_their_rhythm_and_three_unanswered_mean_lost() {
         engine
             .publish(ping * KEEPALIVE - 1, &message(false))
             .expect("fits");
-        engine.take_output();
+        engine.take_output(BytesMut::new());
         assert_eq!(engine.next_timer(ping * KEEPALIVE), Some(Timer::Send));
-        assert_eq!(&engine.take_output()[..], [0xc0, 0]);
+        assert_eq!(&engine.take_output(BytesMut::new())[..], [0xc0, 0]);
     }
     assert_eq!(engine.next_timer(3 * KEEPALIVE), Some(Timer::Lost));
     assert!(!engine.is_connected());
@@ -276,11 +277,11 @@ fn subscribe_and_unsubscribe_byte_by_byte() {
     for (pkid, qos) in [(1, 0), (2, 1), (3, 2)] {
         engine.subscribe(pkid, "/a/+", qos).expect("fits");
         let want = [0x82, 9, 0, pkid as u8, 0, 4, b'/', b'a', b'/', b'+', qos];
-        assert_eq!(&engine.take_output()[..], want);
+        assert_eq!(&engine.take_output(BytesMut::new())[..], want);
     }
     engine.unsubscribe(4, "/a/+").expect("fits");
     assert_eq!(
-        &engine.take_output()[..],
+        &engine.take_output(BytesMut::new())[..],
         [0xa2, 8, 0, 4, 0, 4, b'/', b'a', b'/', b'+']
     );
     engine.receive(&[0x90, 3, 0, 1, 0, 0x90, 3, 0, 2, 0x80, 0xb0, 2, 0, 4]);
@@ -321,7 +322,7 @@ fn packets_over_the_write_limit_are_refused_whole() {
         counted: true,
     };
     assert_eq!(engine.publish(0, &fits), Ok(0));
-    assert_eq!(engine.take_output().len(), 3072);
+    assert_eq!(engine.take_output(BytesMut::new()).len(), 3072);
     assert_eq!(
         engine.publish(0, &over),
         Err(state::STATE_MQTT_SERIALIZE_PUB_ERROR)
@@ -348,12 +349,12 @@ fn packets_over_the_write_limit_are_refused_whole() {
 fn unwritten_bytes_go_back_to_the_front() {
     let mut engine = connected();
     engine.publish(0, &message(false)).expect("fits");
-    let mut bytes = engine.take_output();
+    let mut bytes = engine.take_output(BytesMut::new());
     engine.acknowledge(9);
     let unwritten = bytes.split_off(3);
     engine.put_back(unwritten);
     assert_eq!(
-        &engine.take_output()[..],
+        &engine.take_output(BytesMut::new())[..],
         [2, b'/', b't', b'h', b'i', 0x40, 2, 0, 9]
     );
 }

@@ -125,8 +125,9 @@ fn traffic_keeps_to_the_contract_of_the_port() {
         start.elapsed() < Duration::from_secs(4),
         "a read waited for too many bytes"
     );
-    // One millisecond more, since the clock counts whole ones and no wait may end early.
-    assert!(LONGEST_READ.load(Ordering::Relaxed) <= 20_001);
+    // A little more than asked for, since the clock counts whole milliseconds and no wait may end
+    // early.
+    assert!(LONGEST_READ.load(Ordering::Relaxed) < 20_010);
     assert_eq!(session.read(&mut [0; 1], 50), Ok(0));
     drop(session);
 }

@@ -11,6 +11,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::BytesMut;
+
 use super::backoff::Backoff;
 use super::config::{Callback, Config, Host, in_callback};
 use super::dispatch::Scratch;
@@ -32,6 +34,9 @@ const YIELD_ZERO_MS: u64 = 10;
 pub(super) const WAIT_SLICE_MS: u64 = 200;
 /// How long Destroy tries to get its DISCONNECT packet out, milliseconds.
 const DISCONNECT_WRITE_MS: u64 = 1_000;
+
+/// Why a connection is lost whose peer stopped reading.
+pub(super) const NO_DATA_TAKEN: &str = "the server takes no data";
 
 /// Where the session stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,18 +71,20 @@ pub(super) struct Core {
 }
 
 impl Core {
-    /// Gives the connection up. QoS 1 messages stay for the next one.
-    pub(super) fn lose(&mut self, reason: String) {
+    /// Gives the connection up. QoS 1 messages stay for the next one. The link that comes back is
+    /// to be dropped when the lock is released: destroying it is a call into the HAL.
+    #[must_use]
+    fn lose(&mut self, reason: &str) -> Option<Arc<dyn Link>> {
         if self.phase == Phase::Online {
-            self.phase = Phase::Lost(reason);
+            self.phase = Phase::Lost(reason.to_owned());
         }
         self.engine.disconnected();
-        self.link = None;
         self.stuck_since = None;
         self.subscribing.clear();
         for answer in self.answers.values_mut() {
             answer.get_or_insert(false);
         }
+        self.link.take()
     }
 
     fn check_online(&self) -> Result<(), i32> {
@@ -108,6 +115,8 @@ pub struct Client {
     pub(super) core: Mutex<Core>,
     pub(super) reading: Turn,
     writing: Turn,
+    /// Empty buffer of the writer, exchanged for the one with output.
+    spare: Mutex<BytesMut>,
     closed: AtomicBool,
     /// The first connect is over; from now on losses are repaired.
     constructed: AtomicBool,
@@ -134,6 +143,7 @@ impl Client {
             core: Mutex::new(core),
             reading: Turn::default(),
             writing: Turn::default(),
+            spare: Mutex::default(),
             closed: AtomicBool::new(false),
             constructed: AtomicBool::new(false),
         }
@@ -143,6 +153,15 @@ impl Client {
         // A panic inside the lock is caught at the C boundary. What it leaves behind is still a
         // session whose next protocol error closes it, which beats refusing every later call.
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives up connection number `epoch`, unless a later one has taken its place.
+    pub(super) fn lose(&self, epoch: u64, reason: &str) {
+        let link = {
+            let mut core = self.core();
+            (core.epoch == epoch).then(|| core.lose(reason))
+        };
+        drop(link);
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -364,11 +383,13 @@ impl Client {
         if online && self.flush(now + DISCONNECT_WRITE_MS).is_err() {
             log::debug!("DISCONNECT could not be sent");
         }
-        {
+        let link = {
             let mut core = self.core();
-            core.lose("destroyed".to_owned());
+            let link = core.lose("destroyed");
             core.phase = Phase::Offline;
-        }
+            link
+        };
+        drop(link);
         self.reading.notify();
         self.writing.notify();
         // In a handler of this client this thread holds the token itself; the pass that called
@@ -393,7 +414,7 @@ impl Client {
         let deadline = seam::uptime_ms() + self.config.limits.request_timeout_ms;
         let mut written = self.flush(deadline);
         if written == Ok(false) {
-            self.core().lose("the server takes no data".to_owned());
+            self.lose(epoch, NO_DATA_TAKEN);
             written = Err(LinkError::Closed);
         }
         let mut core = self.core();
@@ -416,45 +437,53 @@ impl Client {
             let Some(_token) = self.writing.take(deadline, || false) else {
                 return Ok(false);
             };
+            let spare = std::mem::take(&mut *self.spare());
             let (mut bytes, link, epoch) = {
                 let mut core = self.core();
                 let Some(link) = core.link.clone() else {
                     return Err(LinkError::Closed);
                 };
-                (core.engine.take_output(), link, core.epoch)
+                let output = core.engine.take_output(spare);
+                (output, link, core.epoch)
             };
+            let mut sent = 0;
             let mut failed = None;
-            while !bytes.is_empty() {
+            while sent < bytes.len() {
                 let now = seam::uptime_ms();
                 let left = u32::try_from(deadline.saturating_sub(now)).unwrap_or(u32::MAX);
-                match link.write(&bytes, left.max(1)) {
-                    Ok(written) => drop(bytes.split_to(written.min(bytes.len()))),
+                match link.write(&bytes[sent..], left.max(1)) {
+                    Ok(written) => sent += written.min(bytes.len() - sent),
                     Err(error) => {
                         failed = Some(error);
                         break;
                     }
                 }
-                if seam::uptime_ms() >= deadline {
+                if sent < bytes.len() && seam::uptime_ms() >= deadline {
                     break;
                 }
             }
-            let mut core = self.core();
             if let Some(error) = failed {
-                if core.epoch == epoch {
-                    core.lose(error.to_string());
-                }
+                self.lose(epoch, &error.to_string());
                 return Err(error);
             }
+            let mut core = self.core();
             if core.epoch != epoch || core.link.is_none() {
                 return Err(LinkError::Closed);
             }
-            if bytes.is_empty() {
-                core.stuck_since = None;
-            } else {
-                core.engine.put_back(bytes);
+            if sent < bytes.len() {
+                core.engine.put_back(bytes.split_off(sent));
                 return Ok(false);
             }
+            core.stuck_since = None;
+            drop(core);
+            bytes.clear();
+            *self.spare() = bytes;
         }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, BytesMut> {
+        // Always a valid buffer, whatever happened to the thread that held it.
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use rumqttc::mqttbytes::v4::Publish;
 
-use super::client::{Client, Phase, WAIT_SLICE_MS};
+use super::client::{Client, NO_DATA_TAKEN, Phase, WAIT_SLICE_MS};
 use super::config::{Callback, CallbackScope, ClientEvent, Delivery};
 use super::subscriptions::Handler;
 use super::{identity, report};
 use crate::hal::seam;
 use crate::mqtt::{Event, Timer, engine};
 use crate::state;
-use crate::transport::LinkError;
 
 /// Bytes read from the network in one call.
 const READ_CHUNK: usize = 16 * 1024;
@@ -41,7 +40,7 @@ impl Client {
             self.flush_in_pass(seam::uptime_ms(), end);
             return;
         }
-        let (link, wanted, timer_at, wait_until) = {
+        let (link, epoch, wanted, timer_at, wait_until) = {
             let core = self.core();
             let wait_until = match core.phase {
                 Phase::Waiting(at) => at,
@@ -49,6 +48,7 @@ impl Client {
             };
             (
                 core.link.clone(),
+                core.epoch,
                 core.engine.wanted(),
                 core.engine.next_timer_at(),
                 wait_until,
@@ -69,50 +69,42 @@ impl Client {
             Ok(count) => {
                 let count = count.min(scratch.read.len());
                 let mut core = self.core();
-                if core
-                    .link
-                    .as_ref()
-                    .is_some_and(|current| Arc::ptr_eq(current, &link))
-                {
+                // A writer may have given this connection up meanwhile.
+                if core.epoch == epoch && core.link.is_some() {
                     core.engine.receive(&scratch.read[..count]);
                 }
             }
-            Err(error) => self.lost(&link, &error),
+            Err(error) => self.lose(epoch, &error.to_string()),
         }
         self.dispatch_buffered(end, scratch);
         self.flush_in_pass(seam::uptime_ms(), end);
     }
 
-    fn lost(&self, link: &Arc<dyn crate::transport::Link>, error: &LinkError) {
-        let mut core = self.core();
-        if core
-            .link
-            .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, link))
-        {
-            core.lose(error.to_string());
-        }
-    }
-
     fn timers(&self, now: u64) {
-        let mut core = self.core();
-        while let Some(timer) = core.engine.next_timer(now) {
-            if timer == Timer::Lost {
-                core.lose("no answer to three pings".to_owned());
-            }
+        let silent = {
+            let mut core = self.core();
+            let epoch = core.epoch;
+            let mut due = std::iter::from_fn(|| core.engine.next_timer(now));
+            due.any(|timer| timer == Timer::Lost).then_some(epoch)
+        };
+        if let Some(epoch) = silent {
+            self.lose(epoch, "no answer to three pings");
         }
     }
 
     /// Writes acknowledgements, pings and repeats within the time of the pass. What the peer
     /// does not take stays queued; for longer than the request time-out means a dead peer.
     fn flush_in_pass(&self, now: u64, end: u64) {
-        let limit = now + self.config.limits.request_timeout_ms;
-        if self.flush(end.max(now + 1).min(limit)) == Ok(false) {
+        let patience = self.config.limits.request_timeout_ms;
+        if self.flush(end.max(now + 1).min(now + patience)) != Ok(false) {
+            return;
+        }
+        let (since, epoch) = {
             let mut core = self.core();
-            let since = *core.stuck_since.get_or_insert(now);
-            if now.saturating_sub(since) >= self.config.limits.request_timeout_ms {
-                core.lose("the server takes no data".to_owned());
-            }
+            (*core.stuck_since.get_or_insert(now), core.epoch)
+        };
+        if now.saturating_sub(since) >= patience {
+            self.lose(epoch, NO_DATA_TAKEN);
         }
     }
 
@@ -120,17 +112,18 @@ impl Client {
     fn dispatch_buffered(&self, end: u64, scratch: &mut Scratch) -> bool {
         let mut any = false;
         loop {
-            let event = {
+            let (event, epoch) = {
                 let mut core = self.core();
-                match core.engine.next_event(seam::uptime_ms()) {
-                    Ok(Some(event)) => event,
-                    Ok(None) => return any,
-                    Err(error) => {
-                        core.lose(error.to_string());
-                        drop(core);
-                        self.tell(state::STATE_MQTT_PACKET_READ_ERROR, &error.to_string());
-                        return any;
-                    }
+                (core.engine.next_event(seam::uptime_ms()), core.epoch)
+            };
+            let event = match event {
+                Ok(Some(event)) => event,
+                Ok(None) => return any,
+                Err(error) => {
+                    let text = error.to_string();
+                    self.lose(epoch, &text);
+                    self.tell(state::STATE_MQTT_PACKET_READ_ERROR, &text);
+                    return any;
                 }
             };
             any = true;

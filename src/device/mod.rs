@@ -13,7 +13,7 @@ mod client;
 mod config;
 mod dispatch;
 pub mod identity;
-mod report;
+pub(crate) mod report;
 mod session;
 mod subscriptions;
 mod turn;

@@ -1,9 +1,10 @@
-//! The report the library sends by itself: the firmware version (spec mqtt-session.md §6).
+//! Reports about the device: the firmware version, which the library sends by itself, and the SDK, which it
+//! sends when asked to (spec mqtt-session.md §6).
 
 use super::config::Names;
 
 /// Topic and payload of the version report, or `None` while the names are unknown.
-pub(super) fn version_report(names: &Names, id: u32, version: &str) -> Option<(String, String)> {
+pub(crate) fn version_report(names: &Names, id: u32, version: &str) -> Option<(String, String)> {
     if names.product_key.is_empty() || names.device_name.is_empty() {
         return None;
     }
@@ -21,6 +22,31 @@ pub(super) fn version_report(names: &Names, id: u32, version: &str) -> Option<(S
     Some((
         topic,
         format!("{{\"id\":\"{id}\",\"params\":{{\"version\":{version}{module}}}}}"),
+    ))
+}
+
+/// Release of the Link SDK whose interface is offered, `IOTX_SDK_VERSION`.
+const SDK_VERSION: &str = "3.2.0";
+
+/// Topic and payload of the report about SDK and language, or `None` while the names are unknown.
+pub(crate) fn device_info(names: &Names, id: u32) -> Option<(String, String)> {
+    if names.product_key.is_empty() || names.device_name.is_empty() {
+        return None;
+    }
+    let topic = format!(
+        "/sys/{}/{}/thing/deviceinfo/update",
+        names.product_key, names.device_name
+    );
+    let attribute = |key: &str, value: &str| {
+        format!("{{\"attrKey\":\"{key}\",\"attrValue\":\"{value}\",\"domain\":\"SYSTEM\"}}")
+    };
+    let version = attribute("SYS_LP_SDK_VERSION", SDK_VERSION);
+    let language = attribute("SYS_SDK_LANGUAGE", "C");
+    Some((
+        topic,
+        format!(
+            "{{\"id\":\"{id}\",\"version\":\"1.0\",\"params\":[{version},{language}],\"method\":\"thing.deviceinfo.update\"}}"
+        ),
     ))
 }
 
@@ -64,5 +90,6 @@ mod tests {
     #[test]
     fn unknown_names_mean_no_report() {
         assert!(version_report(&Names::default(), 0, "1").is_none());
+        assert!(device_info(&Names::default(), 0).is_none());
     }
 }

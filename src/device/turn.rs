@@ -91,6 +91,9 @@ impl Drop for Token<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.last = state.holder.take();
-        self.0.freed.notify_all();
+        // Waking costs a system call even when nobody waits.
+        if state.waiting > 0 {
+            self.0.freed.notify_all();
+        }
     }
 }

@@ -7,7 +7,10 @@ use std::panic::{self, AssertUnwindSafe};
 ///
 /// Unwind safety is asserted: what a panic leaves half-done behind a lock is discarded or valid,
 /// because every lock of the crate ignores poisoning only where each write is complete by itself.
+///
+/// The log is installed on the way: firmware that uses the HAL alone makes no other call first.
 pub fn guard<T>(default: T, body: impl FnOnce() -> T) -> T {
+    super::log::init();
     match panic::catch_unwind(AssertUnwindSafe(body)) {
         Ok(value) => value,
         Err(payload) => {

@@ -10,7 +10,7 @@ use super::infra_types::{
     iotx_mqtt_region_types_t, iotx_sign_mqtt_t,
 };
 use super::{barrier, cstr, infra_defs, ioctl};
-use crate::sign::link_sdk::{self, Device, Domain, SecureMode};
+use crate::sign::link_sdk::{self, Device, Domain, SecureMode, Signed};
 use crate::state;
 
 /// Signs the connect parameters of a device.
@@ -37,36 +37,13 @@ pub unsafe extern "C" fn IOT_Sign_MQTT(
         if region > infra_defs::REGION_CUSTOM || meta.is_null() || signout.is_null() {
             return state::STATE_USER_INPUT_INVALID;
         }
-        // SAFETY: not NULL; the caller promises the first 184 bytes, which hold the four fields.
-        let fields = unsafe {
-            (
-                cstr::bounded(
-                    (&raw const (*meta).product_key).cast(),
-                    IOTX_PRODUCT_KEY_LEN,
-                ),
-                cstr::bounded(
-                    (&raw const (*meta).device_name).cast(),
-                    IOTX_DEVICE_NAME_LEN,
-                ),
-                cstr::bounded(
-                    (&raw const (*meta).device_secret).cast(),
-                    IOTX_DEVICE_SECRET_LEN,
-                ),
-            )
-        };
-        let (Some(product_key), Some(device_name), Some(device_secret)) = fields else {
+        // SAFETY: not NULL; the caller promises the first 184 bytes.
+        let Some(device) = (unsafe { device(meta) }) else {
             return state::STATE_USER_INPUT_INVALID;
-        };
-        let device = Device {
-            product_key,
-            device_name,
-            device_secret,
         };
         // SAFETY: not NULL, and the caller promises a writable structure; all-zero is valid for it.
         unsafe { signout.write_bytes(0, 1) };
-        let host = ioctl::store().mqtt_host(region);
-        let domain = domain(region, host.as_deref());
-        match link_sdk::sign(&device, domain, SecureMode::Tls, replaceable_hmac_sha256) {
+        match sign(region, &device) {
             Ok(signed) => {
                 // SAFETY: as above; each field is checked to fit its array with its NUL: the host
                 // name has at most 62 bytes, the client id 199, the user name 53, the password 64.
@@ -92,11 +69,42 @@ pub unsafe extern "C" fn IOT_Sign_MQTT(
     })
 }
 
+/// The device that `meta` describes, or `None` when a field has no terminator.
+///
+/// # Safety
+/// `meta` points to at least 184 readable bytes, unchanged while the result is in use.
+pub(super) unsafe fn device<'a>(meta: *const iotx_dev_meta_info_t) -> Option<Device<'a>> {
+    // SAFETY: the first 184 bytes hold the fields read here, each one byte longer than its limit.
+    unsafe {
+        Some(Device {
+            product_key: cstr::bounded(
+                (&raw const (*meta).product_key).cast(),
+                IOTX_PRODUCT_KEY_LEN,
+            )?,
+            device_name: cstr::bounded(
+                (&raw const (*meta).device_name).cast(),
+                IOTX_DEVICE_NAME_LEN,
+            )?,
+            device_secret: cstr::bounded(
+                (&raw const (*meta).device_secret).cast(),
+                IOTX_DEVICE_SECRET_LEN,
+            )?,
+        })
+    }
+}
+
+/// Signs `device` for `region` over TLS.
+pub(super) fn sign(region: c_uint, device: &Device<'_>) -> Result<Signed, i32> {
+    let host = ioctl::store().mqtt_host(region);
+    let domain = domain(region, host.as_deref());
+    link_sdk::sign(device, domain, SecureMode::Tls, replaceable_hmac_sha256)
+}
+
 /// Writes `text` and its NUL, cut to the field.
 ///
 /// # Safety
 /// `field` points to `size` writable bytes, `size` at least 1.
-unsafe fn fill(field: *mut c_char, size: usize, text: &[u8]) {
+pub(super) unsafe fn fill(field: *mut c_char, size: usize, text: &[u8]) {
     let text = &text[..text.len().min(size - 1)];
     // SAFETY: one byte less than the field, plus the NUL.
     unsafe { cstr::write_terminated(text, field) };

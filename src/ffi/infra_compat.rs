@@ -215,9 +215,10 @@ fn conn_info() -> *mut iotx_conn_info_t {
 }
 
 /// Prints messages up to `level` (0...5) from now on, starting with one line that states the number.
-/// Another value changes nothing and prints a note. Any thread.
+/// Another value changes nothing and prints a note. Any thread. The shim defines `IOT_SetLogLevel` weakly on top
+/// of it, because the SDK keeps that function in `infra_log.c`, which firmware may still compile.
 #[unsafe(no_mangle)]
-pub extern "C" fn IOT_SetLogLevel(level: IOT_LogLevel) {
+pub extern "C" fn iotx_port_set_log_level(level: IOT_LogLevel) {
     guard((), || {
         log::init();
         log::set_level(level);

@@ -46,7 +46,7 @@ pub fn init() {
     });
 }
 
-/// The level in force, 0...5.
+/// The level in force, 0...6.
 pub fn level() -> u32 {
     LEVEL.load(Ordering::Relaxed)
 }
@@ -60,9 +60,16 @@ pub(super) fn set_level(level: u32) {
         ));
         return;
     }
+    store_level(level);
+    print_line(format_args!("[info] log: level set to {level}"));
+}
+
+/// Changes the level without a word. C parts know one level more than the interface, `LOG_FLOW_LEVEL`; a
+/// higher one counts as that.
+pub(super) fn store_level(level: u32) {
+    let level = level.min(MAX_LEVEL + 1);
     LEVEL.store(level, Ordering::Relaxed);
     ::log::set_max_level(filter(level));
-    print_line(format_args!("[info] log: level set to {level}"));
 }
 
 /// Prints one line whatever the level is.

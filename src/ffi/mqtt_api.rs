@@ -4,23 +4,21 @@
 //! dereferenced, so a stale or foreign handle is an error code. Handle 0 means the live client.
 
 use std::ffi::{c_char, c_int, c_void};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use once_cell::sync::Lazy;
-use std::sync::Mutex;
 
+use super::mqtt_host::{self, CHost};
+use super::mqtt_params::{self, Rules};
 use super::mqtt_types::{
-    IOTX_MQTT_EVENT_BUFFER_OVERFLOW, IOTX_MQTT_EVENT_DISCONNECT, IOTX_MQTT_EVENT_PUBLISH_RECEIVED,
-    IOTX_MQTT_EVENT_PUBLISH_SUCCESS, IOTX_MQTT_EVENT_RECONNECT, IOTX_MQTT_EVENT_SUBCRIBE_NACK,
-    IOTX_MQTT_EVENT_SUBCRIBE_SUCCESS, IOTX_MQTT_EVENT_UNSUBCRIBE_SUCCESS, IOTX_MQTT_QOS0,
-    IOTX_MQTT_QOS3_SUB_LOCAL, iotx_mqtt_event_handle_func_fpt, iotx_mqtt_event_msg_t,
+    IOTX_MQTT_QOS0, IOTX_MQTT_QOS3_SUB_LOCAL, iotx_mqtt_event_handle_func_fpt,
     iotx_mqtt_nwk_event_t, iotx_mqtt_nwk_param_t, iotx_mqtt_param_t, iotx_mqtt_qos_t,
-    iotx_mqtt_topic_info_pt, iotx_mqtt_topic_info_t,
+    iotx_mqtt_topic_info_pt,
 };
 use super::registry::{self, StateSlot};
-use super::{barrier, cstr, ioctl, mqtt_params};
-use crate::device::{Callback, Client, ClientEvent, Delivery, Host, Names, OutMessage};
+use super::{barrier, cstr};
+use crate::device::{Callback, Client, OutMessage};
 use crate::mqtt::topic;
 use crate::state;
 
@@ -42,7 +40,6 @@ enum Slot {
 
 static SLOT: Lazy<Mutex<Slot>> = Lazy::new(|| Mutex::new(Slot::Empty));
 static LAST_HANDLE: AtomicUsize = AtomicUsize::new(0);
-static LAST_REPORT_ID: AtomicU32 = AtomicU32::new(0);
 
 fn with_slot<T>(access: impl FnOnce(&mut Slot) -> T) -> T {
     // Each access replaces or reads the slot whole.
@@ -57,127 +54,6 @@ fn find(handle: *mut c_void) -> Option<Arc<Entry>> {
         }
         Slot::Constructing(entry) if entry.handle == handle as usize => Some(Arc::clone(entry)),
         _ => None,
-    })
-}
-
-/// The process around the client: C handlers, the ioctl store, state events.
-struct CHost {
-    handle: usize,
-}
-
-impl Host for CHost {
-    fn deliver(&self, callback: Callback, event: ClientEvent<'_>) {
-        let id = |pkid: u16| usize::from(pkid) as *mut c_void;
-        match event {
-            ClientEvent::Disconnected => {
-                self.call(callback, IOTX_MQTT_EVENT_DISCONNECT, std::ptr::null_mut())
-            }
-            ClientEvent::Reconnected => {
-                self.call(callback, IOTX_MQTT_EVENT_RECONNECT, std::ptr::null_mut())
-            }
-            ClientEvent::SubscribeSuccess(pkid) => {
-                self.call(callback, IOTX_MQTT_EVENT_SUBCRIBE_SUCCESS, id(pkid));
-            }
-            ClientEvent::SubscribeNack(pkid) => {
-                self.call(callback, IOTX_MQTT_EVENT_SUBCRIBE_NACK, id(pkid))
-            }
-            ClientEvent::UnsubscribeSuccess(pkid) => {
-                self.call(callback, IOTX_MQTT_EVENT_UNSUBCRIBE_SUCCESS, id(pkid));
-            }
-            ClientEvent::PublishSuccess(pkid) => {
-                self.call(callback, IOTX_MQTT_EVENT_PUBLISH_SUCCESS, id(pkid));
-            }
-            ClientEvent::BufferOverflow => {
-                let text = c"packet larger than the read buffer was dropped";
-                self.call(
-                    callback,
-                    IOTX_MQTT_EVENT_BUFFER_OVERFLOW,
-                    text.as_ptr() as *mut c_void,
-                );
-            }
-            ClientEvent::Message(delivery) => {
-                let mut info = topic_info(&delivery);
-                self.call(
-                    callback,
-                    IOTX_MQTT_EVENT_PUBLISH_RECEIVED,
-                    (&raw mut info).cast(),
-                );
-            }
-        }
-    }
-
-    fn state(&self, code: i32, text: &str) {
-        registry::state_event(StateSlot::MqttComm, code, text);
-    }
-
-    fn identity_received(&self, payload: &std::ffi::CStr) {
-        registry::identity_response(payload);
-    }
-
-    fn store_names(&self, product_key: &str, device_name: &str) {
-        // The lengths were checked when the payload was read.
-        if ioctl::set_identity(product_key, device_name).is_err() {
-            log::error!("identity not stored");
-        }
-    }
-
-    fn names(&self) -> Names {
-        let store = ioctl::store();
-        Names {
-            product_key: store.product_key,
-            device_name: store.device_name,
-            module: store.module,
-        }
-    }
-
-    fn next_report_id(&self) -> u32 {
-        LAST_REPORT_ID.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-fn topic_info(delivery: &Delivery<'_>) -> iotx_mqtt_topic_info_t {
-    iotx_mqtt_topic_info_t {
-        packet_id: delivery.packet_id,
-        qos: delivery.qos,
-        dup: u8::from(delivery.dup),
-        retain: u8::from(delivery.retain),
-        // A topic has at most 65535 bytes, a payload less than 256 MiB (MQTT 3.1.1 §1.5.3, §2.2.3).
-        topic_len: delivery.topic.len() as u16,
-        payload_len: delivery.payload.len() as u32,
-        ptopic: delivery.topic.as_ptr().cast(),
-        payload: delivery.payload.as_ptr().cast(),
-    }
-}
-
-impl CHost {
-    fn call(&self, callback: Callback, event_type: u32, msg: *mut c_void) {
-        let mut message = iotx_mqtt_event_msg_t { event_type, msg };
-        // SAFETY: the number was made in `callback` from a handler that the application passed
-        // with this signature, and `Option` of a function pointer has its size and NULL as None.
-        let function: iotx_mqtt_event_handle_func_fpt =
-            unsafe { std::mem::transmute(callback.function) };
-        if let Some(function) = function {
-            // SAFETY: the application promised at registration that its handler may be called with
-            // its own context, this handle and an event that lasts for the call.
-            unsafe {
-                function(
-                    callback.context as *mut c_void,
-                    self.handle as *mut c_void,
-                    &raw mut message,
-                );
-            }
-        }
-    }
-}
-
-/// A handler of the application's as two numbers; `None` for NULL.
-pub(super) fn callback(
-    function: iotx_mqtt_event_handle_func_fpt,
-    context: *mut c_void,
-) -> Option<Callback> {
-    function.map(|function| Callback {
-        function: function as usize,
-        context: context as usize,
     })
 }
 
@@ -198,11 +74,32 @@ pub unsafe extern "C" fn IOT_MQTT_Construct(param: *mut iotx_mqtt_param_t) -> *m
     barrier::guard(std::ptr::null_mut(), || {
         // SAFETY: NULL or valid by the caller's promise; it is copied here.
         let param = unsafe { param.as_ref() }.copied();
-        construct(param.as_ref()).map_or(std::ptr::null_mut(), |handle| handle as *mut c_void)
+        // SAFETY: the caller promises terminated strings.
+        unsafe { construct(param.as_ref(), &Rules::CURRENT) }
     })
 }
 
-fn construct(param: Option<&iotx_mqtt_param_t>) -> Option<usize> {
+/// [`IOT_MQTT_Construct`] with the rules of one SDK version.
+///
+/// # Safety
+/// As there, for the strings and the handler of `param`.
+pub(super) unsafe fn construct(param: Option<&iotx_mqtt_param_t>, rules: &Rules) -> *mut c_void {
+    // SAFETY: the caller's promise.
+    let handle = unsafe { construct_one(param, rules) };
+    handle.map_or(std::ptr::null_mut(), |handle| handle as *mut c_void)
+}
+
+/// The handle of the client that is alive and constructed, which handle 0 means.
+pub(super) fn live() -> Option<usize> {
+    with_slot(|slot| match slot {
+        Slot::Live(entry) => Some(entry.handle),
+        _ => None,
+    })
+}
+
+/// # Safety
+/// As for [`construct`].
+unsafe fn construct_one(param: Option<&iotx_mqtt_param_t>, rules: &Rules) -> Option<usize> {
     let busy = with_slot(|slot| match slot {
         Slot::Empty => None,
         Slot::Constructing(_) => Some(None),
@@ -226,7 +123,7 @@ fn construct(param: Option<&iotx_mqtt_param_t>) -> Option<usize> {
         None => {}
     }
     // SAFETY: the caller of Construct promises terminated strings.
-    let config = match unsafe { mqtt_params::build(param) } {
+    let config = match unsafe { mqtt_params::build(param, rules) } {
         Ok(config) => config,
         Err(refused) => {
             registry::state_event(refused.slot, refused.code, &refused.text);
@@ -344,35 +241,34 @@ pub extern "C" fn IOT_MQTT_CheckStateNormal(handle: *mut c_void) -> c_int {
     })
 }
 
-/// Arguments that the subscribe functions share, checked.
-struct SubscribeArguments<'a> {
-    filter: &'a [u8],
-    qos: u32,
-    callback: Callback,
-}
-
+/// What Subscribe and Subscribe_Sync share: arguments checked, event `verb` reported, then `action`
+/// on the client with the QoS brought into its range.
+///
 /// # Safety
 /// `filter` is NULL or terminated.
-unsafe fn subscribe_arguments<'a>(
+unsafe fn subscribe(
+    handle: *mut c_void,
     filter: *const c_char,
     qos: iotx_mqtt_qos_t,
-    function: iotx_mqtt_event_handle_func_fpt,
-    context: *mut c_void,
-) -> Option<SubscribeArguments<'a>> {
+    callback: Option<Callback>,
+    verb: &str,
+    action: impl FnOnce(&Client, &[u8], u32, Callback) -> Result<u16, i32>,
+) -> c_int {
     // SAFETY: NULL or terminated by the caller's promise.
-    let filter = unsafe { topic_text(filter) }?;
-    let callback = callback(function, context)?;
+    let (Some(filter), Some(callback)) = (unsafe { topic_text(filter) }, callback) else {
+        return state::STATE_USER_INPUT_INVALID;
+    };
     let qos = if qos > IOTX_MQTT_QOS3_SUB_LOCAL {
         log::warn!("QoS {qos} of a subscription is none, 0 is used");
         IOTX_MQTT_QOS0
     } else {
         qos
     };
-    Some(SubscribeArguments {
-        filter,
-        qos,
-        callback,
-    })
+    topic_event(state::STATE_MQTT_SUB_INFO, verb, filter, "");
+    match find(handle) {
+        Some(entry) => result(action(&entry.client, filter, qos, callback)),
+        None => state::STATE_USER_INPUT_INVALID,
+    }
 }
 
 /// A topic name or filter that is neither NULL nor empty. One over the limit is cut one byte
@@ -396,8 +292,12 @@ fn result(sent: Result<u16, i32>) -> c_int {
     sent.map_or_else(|code| code, c_int::from)
 }
 
-fn comm_event(code: i32, text: &str) {
-    registry::state_event(StateSlot::MqttComm, code, text);
+/// Reports a call on a topic; the text is made only for a handler.
+fn topic_event(code: i32, verb: &str, topic: &[u8], result: &str) {
+    if registry::is_wanted(StateSlot::MqttComm) {
+        let text = format!("{verb} - '{}'{result}", topic.escape_ascii());
+        registry::state_event(StateSlot::MqttComm, code, &text);
+    }
 }
 
 /// Subscribes to a filter; its messages go to `topic_handle_func`.
@@ -419,20 +319,18 @@ pub unsafe extern "C" fn IOT_MQTT_Subscribe(
     topic_handle_func: iotx_mqtt_event_handle_func_fpt,
     pcontext: *mut c_void,
 ) -> c_int {
+    let callback = mqtt_host::callback(topic_handle_func, pcontext);
     barrier::guard(state::STATE_USER_INPUT_INVALID, || {
         // SAFETY: the caller's promise.
-        let arguments =
-            unsafe { subscribe_arguments(topic_filter, qos, topic_handle_func, pcontext) };
-        let Some(a) = arguments else {
-            return state::STATE_USER_INPUT_INVALID;
-        };
-        comm_event(
-            state::STATE_MQTT_SUB_INFO,
-            &format!("sub - '{}'", a.filter.escape_ascii()),
-        );
-        match find(handle) {
-            Some(entry) => result(entry.client.subscribe(a.filter, a.qos, a.callback)),
-            None => state::STATE_USER_INPUT_INVALID,
+        unsafe {
+            subscribe(
+                handle,
+                topic_filter,
+                qos,
+                callback,
+                "sub",
+                |client, filter, qos, callback| client.subscribe(filter, qos, callback),
+            )
         }
     })
 }
@@ -454,25 +352,21 @@ pub unsafe extern "C" fn IOT_MQTT_Subscribe_Sync(
     pcontext: *mut c_void,
     timeout_ms: c_int,
 ) -> c_int {
+    let callback = mqtt_host::callback(topic_handle_func, pcontext);
+    let timeout_ms = u64::try_from(timeout_ms).unwrap_or(0);
     barrier::guard(state::STATE_USER_INPUT_INVALID, || {
         // SAFETY: the caller's promise.
-        let arguments =
-            unsafe { subscribe_arguments(topic_filter, qos, topic_handle_func, pcontext) };
-        let Some(a) = arguments else {
-            return state::STATE_USER_INPUT_INVALID;
-        };
-        comm_event(
-            state::STATE_MQTT_SUB_INFO,
-            &format!("subs - '{}'", a.filter.escape_ascii()),
-        );
-        let timeout_ms = u64::try_from(timeout_ms).unwrap_or(0);
-        match find(handle) {
-            Some(entry) => result(
-                entry
-                    .client
-                    .subscribe_sync(a.filter, a.qos, a.callback, timeout_ms),
-            ),
-            None => state::STATE_USER_INPUT_INVALID,
+        unsafe {
+            subscribe(
+                handle,
+                topic_filter,
+                qos,
+                callback,
+                "subs",
+                |client, filter, qos, callback| {
+                    client.subscribe_sync(filter, qos, callback, timeout_ms)
+                },
+            )
         }
     })
 }
@@ -495,10 +389,7 @@ pub unsafe extern "C" fn IOT_MQTT_Unsubscribe(
         else {
             return state::STATE_USER_INPUT_INVALID;
         };
-        comm_event(
-            state::STATE_MQTT_SUB_INFO,
-            &format!("unsub - '{}'", filter.escape_ascii()),
-        );
+        topic_event(state::STATE_MQTT_SUB_INFO, "unsub", filter, "");
         result(entry.client.unsubscribe(filter))
     })
 }
@@ -606,10 +497,14 @@ unsafe fn publish(
 }
 
 fn published(topic: &[u8], code: c_int) -> c_int {
-    comm_event(
-        state::STATE_MQTT_PUB_INFO,
-        &format!("pub - '{}': {code}", topic.escape_ascii()),
-    );
+    if registry::is_wanted(StateSlot::MqttComm) {
+        topic_event(
+            state::STATE_MQTT_PUB_INFO,
+            "pub",
+            topic,
+            &format!(": {code}"),
+        );
+    }
     code
 }
 

@@ -22,9 +22,27 @@ const X509_PORT: u16 = 1883;
 /// Port of MQTT over plain TCP (IANA), used only with an explicit `mqtt://` host.
 const TCP_PORT: u16 = 1883;
 
-const REQUEST_TIMEOUT_MS: (u32, u32, u32) = (1_000, 10_000, 5_000);
 const KEEPALIVE_MS: (u32, u32, u32) = (30_000, 1_200_000, 60_000);
-const BUFFER_DEFAULT: u32 = 3_072;
+
+/// What a version of the SDK makes of a parameter block (spec mqtt-session.md §4, §17).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// Request time-out in milliseconds: least, greatest, and what stands for values outside.
+    pub request_timeout_ms: (u32, u32, u32),
+    /// Size in bytes of a buffer that the block gives as 0.
+    pub buffer_default: u32,
+    /// How to connect to a host without a scheme, TLS or TCP.
+    pub transport: SecureMode,
+}
+
+impl Rules {
+    /// SDK 3.1.0 and 3.2.0.
+    pub const CURRENT: Rules = Rules {
+        request_timeout_ms: (1_000, 10_000, 5_000),
+        buffer_default: 3_072,
+        transport: SecureMode::Tls,
+    };
+}
 /// QoS 1 messages of the application in flight; the SDK had 10.
 const INFLIGHT_MAX: usize = 128;
 
@@ -99,8 +117,8 @@ fn or_default(value: u32, default: u32) -> usize {
     (if value == 0 { default } else { value }) as usize
 }
 
-/// Host without its scheme, and the transport the scheme asks for.
-fn split_scheme(host: &str) -> (&str, SecureMode) {
+/// Host without its scheme, and the transport the scheme asks for, `otherwise` without one.
+pub(super) fn split_scheme(host: &str, otherwise: SecureMode) -> (&str, SecureMode) {
     for scheme in ["mqtt://", "tcp://"] {
         if let Some(rest) = host.strip_prefix(scheme) {
             return (rest, SecureMode::Tcp);
@@ -111,14 +129,17 @@ fn split_scheme(host: &str) -> (&str, SecureMode) {
             return (rest, SecureMode::Tls);
         }
     }
-    (host, SecureMode::Tls)
+    (host, otherwise)
 }
 
 /// Builds the parameters of the process's client.
 ///
 /// # Safety
 /// The strings of `param` are NULL or terminated.
-pub(super) unsafe fn build(param: Option<&iotx_mqtt_param_t>) -> Result<Config, Refused> {
+pub(super) unsafe fn build(
+    param: Option<&iotx_mqtt_param_t>,
+    rules: &Rules,
+) -> Result<Config, Refused> {
     let store = ioctl::store();
     // SAFETY: all-zero is a valid block: NULL strings, zero numbers, no handler.
     let defaults: iotx_mqtt_param_t = unsafe { std::mem::zeroed() };
@@ -143,8 +164,8 @@ pub(super) unsafe fn build(param: Option<&iotx_mqtt_param_t>) -> Result<Config, 
     let names_known = !device.product_key.is_empty() && !device.device_name.is_empty();
     let x509 = !names_known || (device.device_secret.is_empty() && !id2);
     let x509_default = x509 && host.is_none() && password.is_none() && store.mqtt_domain.is_none();
-    let (given_host, transport) = host.map_or((None, SecureMode::Tls), |host| {
-        let (host, transport) = split_scheme(host);
+    let (given_host, transport) = host.map_or((None, rules.transport), |host| {
+        let (host, transport) = split_scheme(host, rules.transport);
         (Some(host), transport)
     });
     let mode = if id2 { SecureMode::Id2 } else { transport };
@@ -210,13 +231,13 @@ pub(super) unsafe fn build(param: Option<&iotx_mqtt_param_t>) -> Result<Config, 
             clean_session: param.clean_session == 1,
         },
         limits: Limits {
-            write_max: or_default(param.write_buf_size, BUFFER_DEFAULT),
-            read_max: or_default(param.read_buf_size, BUFFER_DEFAULT),
+            write_max: or_default(param.write_buf_size, rules.buffer_default),
+            read_max: or_default(param.read_buf_size, rules.buffer_default),
             inflight_max: INFLIGHT_MAX,
-            request_timeout_ms: clamp(param.request_timeout_ms, REQUEST_TIMEOUT_MS),
+            request_timeout_ms: clamp(param.request_timeout_ms, rules.request_timeout_ms),
             keepalive_ms: clamp(param.keepalive_interval_ms, KEEPALIVE_MS),
         },
-        handler: super::mqtt_api::callback(param.handle_event.h_fp, param.handle_event.pcontext),
+        handler: super::mqtt_host::callback(param.handle_event.h_fp, param.handle_event.pcontext),
     })
 }
 

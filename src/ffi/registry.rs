@@ -49,7 +49,14 @@ pub enum Event {
     StateDevModel,
     /// Outside of the public numbering: reachable by its register function only.
     PropertyDesiredGetReply,
+    /// Of SDK 2.3.0 only.
+    EventNotify,
+    /// Of SDK 2.3.0 only.
+    StateSubDevice,
 }
+
+/// Number of all events.
+pub(super) const EVENTS: usize = Event::StateSubDevice as usize + 1;
 
 /// Number of events with a public number.
 const NUMBERED: usize = Event::PropertyDesiredGetReply as usize;
@@ -101,8 +108,7 @@ impl StateSlot {
     }
 }
 
-static SLOTS: [AtomicPtr<c_void>; NUMBERED + 1] =
-    [const { AtomicPtr::new(ptr::null_mut()) }; NUMBERED + 1];
+static SLOTS: [AtomicPtr<c_void>; EVENTS] = [const { AtomicPtr::new(ptr::null_mut()) }; EVENTS];
 
 type NoArgument = unsafe extern "C" fn() -> c_int;
 type OneString = unsafe extern "C" fn(*const c_char) -> c_int;
@@ -113,7 +119,8 @@ type StateHandler = unsafe extern "C" fn(c_int, *const c_char) -> c_int;
 /// Only the typed `iotx_register_for_*` functions call this, which is what firing relies on.
 pub(super) fn register(event: Event, callback: *mut c_void) {
     if event == Event::StateEverything {
-        for slot in &SLOTS[STATE_SLOTS] {
+        let sub_device = &SLOTS[Event::StateSubDevice as usize];
+        for slot in SLOTS[STATE_SLOTS].iter().chain([sub_device]) {
             slot.store(callback, Ordering::Release);
         }
     } else {
@@ -129,10 +136,29 @@ pub(super) fn callback(event: c_int) -> *mut c_void {
     }
 }
 
+/// The function in the slot of `event`, or NULL.
+pub(super) fn slot(event: Event) -> *mut c_void {
+    SLOTS[event as usize].load(Ordering::Acquire)
+}
+
+/// Reports `code` with `text` to the handler of the state event `event` and to that of
+/// ITE_STATE_EVERYTHING. False if `event` is no state event or has no handler.
+pub(super) fn state_event_of(event: Event, code: i32, text: &CStr) -> bool {
+    let is_state = STATE_SLOTS.contains(&(event as usize)) || event == Event::StateSubDevice;
+    is_state && deliver(event as usize, code, text)
+}
+
 /// Number of slots that hold a function.
 pub(super) fn registered() -> usize {
     let taken = |slot: &&AtomicPtr<c_void>| !slot.load(Ordering::Relaxed).is_null();
     SLOTS.iter().filter(taken).count()
+}
+
+/// Whether the state events of `slot` have a handler: texts need not be made for nobody.
+pub fn is_wanted(slot: StateSlot) -> bool {
+    !SLOTS[slot.event() as usize]
+        .load(Ordering::Acquire)
+        .is_null()
 }
 
 /// Reports `code` with `text` to the handler of `slot`, then to that of ITE_STATE_EVERYTHING if it

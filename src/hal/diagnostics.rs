@@ -73,6 +73,9 @@ pub struct TlsInfo {
     pub suite: String,
     /// The host name the certificate was verified against.
     pub server_name: String,
+    /// The device's clock is not set, and [`super::tls::ClockPolicy::UntilClockSet`] let the
+    /// certificate's dates pass unchecked.
+    pub dates_ignored: bool,
 }
 
 thread_local! {

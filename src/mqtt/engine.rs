@@ -23,6 +23,7 @@ use rumqttc::mqttbytes::v4::{
 };
 use zeroize::Zeroizing;
 
+use super::encode::{FIXED_HEADER_MAX, Unfinished};
 use super::frame::{FrameReader, Packet, ProtocolError};
 use super::inflight::Inflight;
 use crate::state;
@@ -31,6 +32,9 @@ use crate::state;
 pub const PINGS_UNANSWERED_MAX: u8 = 2;
 /// Packets skipped while waiting for CONNACK (spec mqtt-session.md §5).
 pub const SKIPPED_BEFORE_CONNACK: u8 = 10;
+/// Longest packet of the protocol: a remaining length of four bytes and the fixed header
+/// (MQTT 3.1.1 §2.2.3).
+const PACKET_MAX: usize = 268_435_455 + FIXED_HEADER_MAX;
 /// Largest keep-alive the platform accepts, seconds.
 const KEEP_ALIVE_MAX_S: u64 = 1200;
 
@@ -120,6 +124,8 @@ pub struct Engine {
     reader: FrameReader,
     inflight: Inflight,
     output: BytesMut,
+    /// For packets that are completed by hand.
+    scratch: BytesMut,
     /// Packet ids of SUBSCRIBE and UNSUBSCRIBE under way.
     pending: HashSet<u16>,
     last_pkid: u16,
@@ -135,6 +141,7 @@ impl Engine {
             inflight: Inflight::new(limits.inflight_max),
             limits,
             output: BytesMut::new(),
+            scratch: BytesMut::new(),
             state: State::Idle,
             pending: HashSet::new(),
             last_pkid: 0,
@@ -181,23 +188,14 @@ impl Engine {
         {
             return Err(state::STATE_MQTT_SERIALIZE_CONN_ERROR);
         }
-        let body_at = 2 + bytes[1..].iter().take_while(|b| **b & 0x80 != 0).count();
+        let unfinished = Unfinished::new(&bytes);
         let login_fields = [login.username.as_bytes(), login.password.as_bytes()];
         let login_len: usize = login_fields.iter().map(|f| 2 + f.len()).sum();
-        let mut remaining = bytes.len() - body_at + login_len;
+        let size = unfinished.size(login_len);
         // Sized in advance, so that no copy of the password is left behind by growing.
-        let mut packet = Zeroizing::new(Vec::with_capacity(5 + remaining));
-        packet.push(bytes[0]);
-        loop {
-            let digit = (remaining & 0x7f) as u8;
-            remaining >>= 7;
-            packet.push(if remaining > 0 { digit | 0x80 } else { digit });
-            if remaining == 0 {
-                break;
-            }
-        }
-        let flags_at = packet.len() + FLAGS_AT;
-        packet.extend_from_slice(&bytes[body_at..]);
+        let mut packet = Zeroizing::new(Vec::with_capacity(size.max(FIXED_HEADER_MAX)));
+        unfinished.write(&mut *packet, login_len);
+        let flags_at = packet.len() - unfinished.body_len() + FLAGS_AT;
         packet[flags_at] |= USERNAME_AND_PASSWORD;
         for field in login_fields {
             // Checked above to fit 16 bits.
@@ -213,8 +211,10 @@ impl Engine {
 
     /// Bytes to write, in order, since the last take. Put back what could not be written with
     /// [`Engine::put_back`].
-    pub fn take_output(&mut self) -> BytesMut {
-        std::mem::take(&mut self.output)
+    ///
+    /// `spare` is an empty buffer that takes their place, so that two buffers serve for ever.
+    pub fn take_output(&mut self, spare: BytesMut) -> BytesMut {
+        std::mem::replace(&mut self.output, spare)
     }
 
     /// Returns unwritten bytes to the front of the output. Do so before anything else is taken,
@@ -377,21 +377,24 @@ impl Engine {
         } else {
             QoS::AtMostOnce
         };
-        let mut publish =
-            Publish::from_bytes(message.topic, qos, Bytes::copy_from_slice(message.payload));
+        let mut publish = Publish::from_bytes(message.topic, qos, Bytes::new());
         publish.retain = message.retain;
         publish.pkid = pkid;
-        if publish.size() > self.limits.write_max {
+        self.scratch.clear();
+        publish
+            .write(&mut self.scratch)
+            .map_err(|_| state::STATE_MQTT_SERIALIZE_PUB_ERROR)?;
+        let unfinished = Unfinished::new(&self.scratch);
+        let tail = message.payload.len();
+        if unfinished.size(tail) > self.limits.write_max.min(PACKET_MAX) {
             return Err(state::STATE_MQTT_SERIALIZE_PUB_ERROR);
         }
         if message.qos1 && message.counted && !self.inflight.has_room() {
             return Err(state::STATE_MQTT_QOS1_REPUB_EXCEED_MAX);
         }
         let start = self.output.len();
-        self.write(
-            |out| publish.write(out),
-            state::STATE_MQTT_SERIALIZE_PUB_ERROR,
-        )?;
+        unfinished.write(&mut self.output, tail);
+        self.output.extend_from_slice(message.payload);
         if message.qos1 {
             let due_at = now + self.repeat_ms();
             self.inflight

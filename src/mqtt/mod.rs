@@ -6,9 +6,11 @@
 //!
 //! * [`frame`]: from a byte stream to validated packets, and over-long packets drained;
 //! * [`topic`]: rules for topic names and filters, and matching;
+//! * `encode`: packets to which a password or a payload is appended;
 //! * [`inflight`]: QoS 1 messages that wait for their acknowledgement;
 //! * [`engine`]: the client's side of one session.
 
+mod encode;
 pub mod engine;
 pub mod frame;
 pub mod inflight;

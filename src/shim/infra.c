@@ -9,6 +9,7 @@
 #include "infra_sha1.h"
 #include "infra_sha256.h"
 #include "infra_string.h"
+#include "replaceable.h"
 
 /* The symbol of the console, provided by the port; wrappers_os.h has a macro of this name. */
 extern void HAL_Printf(const char *fmt, ...);
@@ -16,23 +17,43 @@ extern void HAL_Printf(const char *fmt, ...);
 int iotx_state_wanted(int event);
 int iotx_state_deliver(int event, int code, const char *text);
 
-int iotx_state_event(const int event, const int state_code, const char *state_message_format, ...)
+static int deliver(int event, int state_code, const char *state_message_format, va_list arguments)
 {
     char text[64] = "";
 
     if (!iotx_state_wanted(event)) {
         return -1;
     }
-    if (state_message_format != NULL) {
-        va_list arguments;
-
-        va_start(arguments, state_message_format);
-        if (vsnprintf(text, sizeof(text), state_message_format, arguments) < 0) {
-            text[0] = '\0';
-        }
-        va_end(arguments);
+    if (state_message_format != NULL && vsnprintf(text, sizeof(text), state_message_format, arguments) < 0) {
+        text[0] = '\0';
     }
     return iotx_state_deliver(event, state_code, text);
+}
+
+int iotx_state_event(const int event, const int state_code, const char *state_message_format, ...)
+{
+    va_list arguments;
+    int result;
+
+    va_start(arguments, state_message_format);
+    result = deliver(event, state_code, state_message_format, arguments);
+    va_end(arguments);
+    return result;
+}
+
+/* The same with the event numbers of SDK 3.1.0, see include/compat/3.1. */
+int iotx_port_v31_event_number(int evt);
+int iotx_v31_state_event(const int event, const int state_code, const char *state_message_format, ...);
+
+int iotx_v31_state_event(const int event, const int state_code, const char *state_message_format, ...)
+{
+    va_list arguments;
+    int result;
+
+    va_start(arguments, state_message_format);
+    result = deliver(iotx_port_v31_event_number(event), state_code, state_message_format, arguments);
+    va_end(arguments);
+    return result;
 }
 
 /* Prints one line of the log, given without its line end. */
@@ -43,19 +64,6 @@ __attribute__((weak)) void iotx_log_write(const char *line)
     HAL_Printf("%s\n", line);
 }
 
-/* Defines a replaceable public function that forwards to its Rust counterpart. */
-#define REPLACEABLE(result, name, port, parameters, arguments) \
-    result port parameters;                                    \
-    __attribute__((weak)) result name parameters               \
-    {                                                          \
-        return port arguments;                                 \
-    }
-#define REPLACEABLE_VOID(name, port, parameters, arguments) \
-    void port parameters;                                   \
-    __attribute__((weak)) void name parameters              \
-    {                                                       \
-        port arguments;                                     \
-    }
 #define REPLACEABLE_CLONE(name, context)                                      \
     __attribute__((weak)) void name(context *dst, const context *src)         \
     {                                                                         \
@@ -63,6 +71,9 @@ __attribute__((weak)) void iotx_log_write(const char *line)
             *dst = *src;                                                      \
         }                                                                     \
     }
+
+/* The SDK defines it in infra_log.c. */
+REPLACEABLE_VOID(IOT_SetLogLevel, iotx_port_set_log_level, (IOT_LogLevel level), (level))
 
 REPLACEABLE(int8_t, infra_hex2char, iotx_port_hex2char, (uint8_t hex), (hex))
 REPLACEABLE_VOID(infra_hex2str, iotx_port_hex2str, (uint8_t *input, uint16_t input_len, char *output),

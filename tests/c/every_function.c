@@ -1,22 +1,46 @@
 /* iotx-test: c++ shared valgrind
  *
- * One call of every function of the SDK headers that the library serves, without a network: that all of
- * them link from C and from C++, and that each answers as documented when there is no client.
+ * Every function and variable that the library exports, used as a program would: without a client,
+ * and as an X.509 device on the local platform. The helpers for C parts kept from the SDK are in
+ * kept_parts_helpers.c. tests/python/test_c_programs.py checks that none is missing.
  */
+#define _POSIX_C_SOURCE 200809L
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "dev_sign_api.h"
 #include "infra_compat.h"
+#include "infra_md5.h"
+#include "infra_sha1.h"
 #include "infra_sha256.h"
 #include "infra_state.h"
+#include "infra_string.h"
+#include "iotx.h"
 #include "mqtt_api.h"
 #include "wrappers.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-const char *IOT_Extension_StateDesc(const int code);
+/* Names of older SDK versions, in no header of 3.2.0. */
+int HAL_GetProductKey(char product_key[21]);
+int HAL_GetProductSecret(char product_secret[65]);
+int HAL_GetDeviceName(char device_name[33]);
+int HAL_GetDeviceSecret(char device_secret[65]);
+int HAL_SetProductKey(char *product_key);
+int HAL_SetProductSecret(char *product_secret);
+int HAL_SetDeviceName(char *device_name);
+int HAL_SetDeviceSecret(char *device_secret);
+int HAL_GetFirmwareVesion(char version[33]);
+void HAL_ThreadDetach(void *handle);
+
 static int  on_plain(void) { return 0; }
 static int  on_text(const char *text) { (void)text; return 0; }
 static int  on_number(int number) { (void)number; return 0; }
@@ -54,6 +78,37 @@ static int registry(void)
     CHECK(IOT_RegisterCallback(ITE_IDENTITY_RESPONSE, on_text) == 0);
     CHECK(IOT_RegisterCallback(ITE_MQTT_CONNECT_SUCC, on_plain) == 0);
     CHECK(IOT_RegisterCallback(ITE_AWSS_STATUS, on_number) == 0);
+#define REGISTERS(event) CHECK(IOT_RegisterCallback(event, NULL) == 0)
+    REGISTERS(ITE_CONNECT_SUCC);
+    REGISTERS(ITE_CONNECT_FAIL);
+    REGISTERS(ITE_DISCONNECTED);
+    REGISTERS(ITE_RAWDATA_ARRIVED);
+    REGISTERS(ITE_SERVICE_REQUEST);
+    REGISTERS(ITE_SERVICE_REQUEST_EXT);
+    REGISTERS(ITE_PROPERTY_SET);
+    REGISTERS(ITE_PROPERTY_GET);
+    REGISTERS(ITE_PROPERTY_DESIRED_GET_REPLY);
+    REGISTERS(ITE_REPORT_REPLY);
+    REGISTERS(ITE_TRIGGER_EVENT_REPLY);
+    REGISTERS(ITE_TIMESTAMP_REPLY);
+    REGISTERS(ITE_TOPOLIST_REPLY);
+    REGISTERS(ITE_PERMIT_JOIN);
+    REGISTERS(ITE_INITIALIZE_COMPLETED);
+    REGISTERS(ITE_FOTA);
+    REGISTERS(ITE_FOTA_MODULE);
+    REGISTERS(ITE_COTA);
+    REGISTERS(ITE_CLOUD_ERROR);
+    REGISTERS(ITE_DYNREG_DEVICE_SECRET);
+    REGISTERS(ITE_BIND_EVENT);
+    REGISTERS(ITE_STATE_USER_INPUT);
+    REGISTERS(ITE_STATE_SYS_DEPEND);
+    REGISTERS(ITE_STATE_WIFI_PROV);
+    REGISTERS(ITE_STATE_COAP_LOCAL);
+    REGISTERS(ITE_STATE_HTTP_COMM);
+    REGISTERS(ITE_STATE_OTA);
+    REGISTERS(ITE_STATE_DEV_BIND);
+    REGISTERS(ITE_STATE_DEV_MODEL);
+    CHECK(IOT_RegisterCallback(ITE_STATE_MQTT_COMM, on_state) == 0);
     CHECK(iotx_event_callback(ITE_AWSS_STATUS) != NULL);
     CHECK(iotx_event_callback(-1) == NULL);
     CHECK(iotx_state_event(ITE_STATE_MQTT_COMM, -5, "%s %d", "text", 7) == 0);
@@ -98,6 +153,7 @@ static int signing(void)
     CHECK(strcmp(sign.password, wanted) == 0);
     CHECK(IOT_Sign_MQTT(IOTX_CLOUD_REGION_SHANGHAI, NULL, &sign) == STATE_USER_INPUT_INVALID);
     CHECK(strcmp(g_infra_mqtt_domain[0], "iot-as-mqtt.cn-shanghai.aliyuncs.com") == 0);
+    CHECK(strcmp(g_infra_http_domain[0], "iot-auth.cn-shanghai.aliyuncs.com") == 0);
     utils_hmac_sha256((const uint8_t *)"what do ya want for nothing?", 28, (const uint8_t *)"Jefe", 4, digest);
     CHECK(digest[0] == 0x5B && digest[31] == 0x43);
     return 0;
@@ -154,7 +210,293 @@ static int hal(void)
     return 0;
 }
 
+static int digests(void)
+{
+    static const unsigned char abc[] = "abc";
+    iot_sha256_context         sha256;
+    iot_sha1_context           sha1, sha1_copy;
+    iot_md5_context            md5, md5_copy;
+    unsigned char              block[64], whole[32], parts[32];
+    char                       text[65];
+
+    memset(block, 'b', sizeof(block));
+    utils_sha256(abc, 3, whole);
+    CHECK(whole[0] == 0xBA && whole[31] == 0xAD);
+    utils_sha256_init(&sha256);
+    utils_sha256_starts(&sha256);
+    utils_sha256_update(&sha256, abc, 1);
+    utils_sha256_update(&sha256, abc + 1, 2);
+    utils_sha256_finish(&sha256, parts);
+    CHECK(memcmp(whole, parts, 32) == 0);
+    utils_sha256_process(&sha256, block);
+    utils_sha256_free(&sha256);
+
+    utils_sha1(abc, 3, whole);
+    CHECK(whole[0] == 0xA9 && whole[19] == 0x9D);
+    utils_sha1_init(&sha1);
+    utils_sha1_starts(&sha1);
+    utils_sha1_update(&sha1, abc, 3);
+    utils_sha1_clone(&sha1_copy, &sha1);
+    utils_sha1_finish(&sha1_copy, parts);
+    CHECK(memcmp(whole, parts, 20) == 0);
+    utils_sha1_process(&sha1, block);
+    utils_sha1_free(&sha1);
+    memset(text, 0, sizeof(text));
+    utils_hmac_sha1("what do ya want for nothing?", 28, text, "Jefe", 4);
+    CHECK(strncmp(text, "effcdf6a", 8) == 0 || strncmp(text, "EFFCDF6A", 8) == 0);
+    utils_hmac_sha1_hex("what do ya want for nothing?", 28, text, "Jefe", 4);
+    CHECK((unsigned char)text[0] == 0xEF && (unsigned char)text[19] == 0x79);
+
+    utils_md5(abc, 3, whole);
+    CHECK(whole[0] == 0x90 && whole[15] == 0x72);
+    utils_md5_init(&md5);
+    utils_md5_starts(&md5);
+    utils_md5_update(&md5, abc, 3);
+    utils_md5_clone(&md5_copy, &md5);
+    utils_md5_finish(&md5_copy, parts);
+    CHECK(memcmp(whole, parts, 16) == 0);
+    utils_md5_process(&md5, block);
+    utils_md5_free(&md5);
+    memset(text, 0, sizeof(text));
+    utils_hmac_md5("what do ya want for nothing?", 28, text, "Jefe", 4);
+    CHECK(strncmp(text, "750c783e", 8) == 0 || strncmp(text, "750C783E", 8) == 0);
+    return 0;
+}
+
+static int strings(void)
+{
+    char          text[65] = {0}, digits[10] = {0}, list[] = "a,b", number[] = "42", hex[] = "0aFF";
+    unsigned char bytes[2] = {0x0A, 0xFF};
+    int           value    = 0;
+    uint32_t      unsigned_value = 0;
+
+    CHECK(infra_hex2char(10) == 'a');
+    infra_hex2str(bytes, 2, text);
+    CHECK(memcmp(text, "0AFF", 4) == 0);
+    infra_int2str(70, digits);
+    CHECK(strcmp(digits, "70") == 0);
+    CHECK(strcmp(infra_strtok(list, ","), "a") == 0 && strcmp(infra_strtok(NULL, ","), "b") == 0);
+    CHECK(infra_str2int("-5", &value) == 0 && value == -5);
+    CHECK(utils_str2uint(number, 2, &unsigned_value) == 0 && unsigned_value == 42);
+    LITE_hexstr_convert(hex, 4, bytes, 2);
+    CHECK(bytes[0] == 0x0A && bytes[1] == 0xFF);
+    memset(text, 0, sizeof(text));
+    LITE_hexbuf_convert(bytes, text, 2, 1);
+    CHECK(memcmp(text, "0AFF", 4) == 0);
+    CHECK(infra_randstr(text, 8) == 0);
+    return 0;
+}
+
+static int format(char *text, int size, const char *fmt, ...)
+{
+    va_list arguments;
+    int     length;
+
+    va_start(arguments, fmt);
+    length = HAL_Vsnprintf(text, size, fmt, arguments);
+    va_end(arguments);
+    return length;
+}
+
+static void *started(void *argument)
+{
+    HAL_SemaphorePost(argument);
+    return NULL;
+}
+
+static void *hook_malloc(uint32_t size)
+{
+    return malloc(size);
+}
+
+#undef HAL_Printf
+#ifdef __cplusplus
+extern "C"
+#endif
+void HAL_Printf(const char *fmt, ...);
+
+static int hal_more(void)
+{
+    char        text[65], path[300];
+    char        kept[] = "kept", secret[] = "secret";
+    int         size       = (int)sizeof(text), stack = 1;
+    void       *thread     = NULL;
+    void       *semaphore  = HAL_SemaphoreCreate();
+    ssl_hooks_t hooks      = {hook_malloc, free};
+
+    HAL_Printf("%s", "");
+    CHECK(format(text, sizeof(text), "%d", 7) == 1 && strcmp(text, "7") == 0);
+    CHECK(HAL_ThreadCreate(&thread, started, semaphore, NULL, &stack) == 0 && stack == 0);
+    HAL_ThreadDetach(thread);
+    CHECK(HAL_SemaphoreWait(semaphore, 5000) == 0);
+    HAL_SleepMs(20); /* the thread is out of the semaphore */
+    HAL_SemaphoreDestroy(semaphore);
+    memset(text, 0, sizeof(text));
+    CHECK(HAL_GetFirmwareVesion(text) > 0);
+    CHECK(HAL_SetProductKey(kept) == 4 && HAL_GetProductKey(text) == 4 && memcmp(text, kept, 4) == 0);
+    CHECK(HAL_SetDeviceName(kept) == 4 && HAL_GetDeviceName(text) == 4);
+    CHECK(HAL_SetProductSecret(secret) == 6 && HAL_GetProductSecret(text) == 6);
+    CHECK(HAL_SetDeviceSecret(secret) == 6 && HAL_GetDeviceSecret(text) == 6);
+    CHECK(ssl_hooks_set(NULL) == -1 && ssl_hooks_set(&hooks) == 0);
+    CHECK(iotx_tls_set_clock_policy(2) == -1 && iotx_tls_set_clock_policy(0) == 0);
+    snprintf(path, sizeof(path), "%s/kv.bin", getenv("IOTX_TMP"));
+    CHECK(iotx_kv_set_path(NULL) == -1 && iotx_kv_set_path(path) == 0);
+    CHECK(HAL_Kv_Get("key", text, &size) == -1);
+    CHECK(HAL_Kv_Set("key", "value", 5, 1) == 0);
+    size = (int)sizeof(text);
+    CHECK(HAL_Kv_Get("key", text, &size) == 0 && size == 5 && memcmp(text, "value", 5) == 0);
+    CHECK(HAL_Kv_Del("key") == 0 && HAL_Kv_Del("key") == -1);
+    iotx_log_write("");
+    return 0;
+}
+
+/* ---- an X.509 device on the local platform ---- */
+
+static char *read_file(const char *folder, const char *name)
+{
+    char   path[300];
+    char  *text = (char *)calloc(1, 20000);
+    FILE  *file;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    file = fopen(path, "rb");
+    if (file == NULL || text == NULL || fread(text, 1, 19999, file) == 0) {
+        printf("cannot read %s\n", path);
+        exit(1);
+    }
+    fclose(file);
+    return text;
+}
+
+static pid_t start(const char *program, const char *const *arguments)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        execv(program, (char *const *)arguments);
+        _exit(127);
+    }
+    return child;
+}
+
+static int received;
+static int lived_through;
+#ifdef __cplusplus
+extern "C" {
+#endif
+static void on_live_message(void *context, void *client, iotx_mqtt_event_msg_pt message)
+{
+    iotx_mqtt_topic_info_pt info = (iotx_mqtt_topic_info_pt)message->msg;
+
+    if (context == &received && client != NULL && message->event_type == IOTX_MQTT_EVENT_PUBLISH_RECEIVED &&
+        info->payload_len == 5 && strcmp(info->payload, "hello") == 0) {
+        received++;
+    }
+}
+static int on_connected(void) { return ++lived_through; }
+static int on_identity(const char *payload)
+{
+    lived_through += strstr(payload, "productKey") != NULL;
+    return 0;
+}
+#ifdef __cplusplus
+}
+#endif
+
+static int device(int port, int tcp_port)
+{
+    char                   key[IOTX_PRODUCT_KEY_LEN + 1], name[IOTX_DEVICE_NAME_LEN + 1], topic[128], host[] = "localhost";
+    char                   data[] = "hello", byte[1];
+    iotx_mqtt_param_t      param;
+    iotx_mqtt_topic_info_t info;
+    void                  *client;
+    uintptr_t              handle;
+    int                    i;
+
+    IOT_RegisterCallback(ITE_IDENTITY_RESPONSE, on_identity);
+    IOT_RegisterCallback(ITE_MQTT_CONNECT_SUCC, on_connected);
+    IOT_Ioctl(IOTX_IOCTL_SET_DEVICE_NAME, (void *)"");
+    memset(&param, 0, sizeof(param));
+    param.host = host;
+    param.port = (uint16_t)port;
+    client     = IOT_MQTT_Construct(&param);
+    CHECK(client != NULL && IOT_MQTT_CheckStateNormal(client) == 1 && lived_through == 2);
+    CHECK(IOT_Ioctl(IOTX_IOCTL_GET_PRODUCT_KEY, key) == 0 && IOT_Ioctl(IOTX_IOCTL_GET_DEVICE_NAME, name) == 0);
+    CHECK(iotx_identity_save() == 0 && iotx_identity_load() == 0 && iotx_identity_forget() == 0);
+    snprintf(topic, sizeof(topic), "/%s/%s/user/get", key, name);
+    CHECK(IOT_MQTT_Subscribe_Sync(client, topic, IOTX_MQTT_QOS1, on_live_message, &received, 5000) > 0);
+    CHECK(IOT_MQTT_Subscribe(client, "/ext/ntp/+", IOTX_MQTT_QOS0, on_live_message, NULL) > 0);
+    memset(&info, 0, sizeof(info));
+    info.qos         = IOTX_MQTT_QOS1;
+    info.payload     = data;
+    info.payload_len = 5;
+    CHECK(IOT_MQTT_Publish(client, topic, &info) == info.packet_id && info.packet_id > 0);
+    CHECK(IOT_MQTT_Publish_Simple(NULL, topic, IOTX_MQTT_QOS0, data, 5) == 0);
+    for (i = 0; i < 50 && received < 2; i++) {
+        CHECK(IOT_MQTT_Yield(client, 100) == 0);
+    }
+    CHECK(received == 2);
+    CHECK(IOT_MQTT_Unsubscribe(client, topic) > 0);
+    CHECK(IOT_MQTT_Destroy(&client) == 0 && client == NULL);
+
+    handle = HAL_SSL_Establish(host, (uint16_t)port, iotx_ca_crt, (uint32_t)strlen(iotx_ca_crt) + 1);
+    CHECK(handle != 0);
+    CHECK(HAL_SSL_Write(handle, "\xC0\x00", 2, 2000) == 2); /* PINGREQ before CONNECT: the server closes */
+    CHECK(HAL_SSL_Read(handle, byte, 1, 5000) < 0);
+    CHECK(HAL_SSL_Destroy(handle) == 0);
+    handle = HAL_TCP_Establish(host, (uint16_t)tcp_port);
+    CHECK(handle != (uintptr_t)-1);
+    CHECK(HAL_TCP_Write(handle, "\xC0\x00", 2, 2000) == 2);
+    CHECK(HAL_TCP_Read(handle, byte, 1, 5000) < 0);
+    CHECK(HAL_TCP_Destroy(handle) == 0);
+    return 0;
+}
+
+static int live(void)
+{
+    const char     *platform = getenv("IOTX_PLATFORM"), *folder = getenv("IOTX_TMP");
+    char            ready[300], *state, *ca, *certificate, *private_key;
+    const char     *pki[]   = {platform, "pki", "--out", folder, NULL};
+    const char     *serve[] = {platform, "serve", "--pki", folder, "--listen", "127.0.0.1:0", "--listen-tcp",
+                               "127.0.0.1:0", "--client-cert", "optional", "--ready", ready, "--quiet", NULL};
+    struct timespec pause   = {0, 10000000};
+    pid_t           child;
+    int             status = 1, result, i, port = 0, tcp_port = 0;
+
+    CHECK(platform != NULL && folder != NULL);
+    snprintf(ready, sizeof(ready), "%s/ready", folder);
+    child = start(platform, pki);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    child = start(platform, serve);
+    for (i = 0; i < 2000 && access(ready, R_OK) != 0; i++) {
+        nanosleep(&pause, NULL);
+    }
+    state = read_file(folder, "ready");
+    CHECK(strstr(state, "\"port\"") != NULL && strstr(state, "\"tcp_port\"") != NULL);
+    port     = atoi(strchr(strstr(state, "\"port\""), ':') + 1);
+    tcp_port = atoi(strchr(strstr(state, "\"tcp_port\""), ':') + 1);
+    iotx_ca_crt = ca = read_file(folder, "root.crt");
+    g_cli_crt = certificate = read_file(folder, "device.crt");
+    g_cli_key = private_key = read_file(folder, "device.key");
+    result = device(port, tcp_port);
+    kill(child, SIGTERM);
+    waitpid(child, &status, 0);
+    iotx_ca_crt = "";
+    g_cli_crt = g_cli_key = NULL;
+    free(state);
+    free(ca);
+    free(certificate);
+    free(private_key);
+    return result;
+}
+
 int main(void)
 {
-    return registry() || settings() || signing() || mqtt_without_client() || hal();
+    int region = IOTX_CLOUD_REGION_SHANGHAI;
+
+    if (registry() || settings() || signing() || mqtt_without_client() || hal() || digests() || strings() || hal_more()) {
+        return 1;
+    }
+    IOT_Ioctl(IOTX_IOCTL_SET_REGION, &region);
+    return live();
 }

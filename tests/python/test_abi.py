@@ -29,9 +29,11 @@ def test_data_symbols_are_writable(library):
     for name in (name for name, is_data in exported_names().items() if is_data):
         if name.startswith("g_infra"):
             continue
-        symbol = c.c_char_p.in_dll(library, name)
+        # As an address: writing the old text back would leave a pointer to a copy of Python's.
+        symbol = c.c_void_p.in_dll(library, name)
         before = symbol.value
-        symbol.value = b"another"
+        another = c.create_string_buffer(b"another")
+        symbol.value = c.addressof(another)
         assert c.c_char_p.in_dll(library, name).value == b"another"
         symbol.value = before
 

@@ -195,6 +195,7 @@ impl Handshake<'_> {
             version: "TLSv1.2".into(),
             suite,
             server_name: self.options.server.to_string(),
+            dates_ignored: self.verifier.dates_ignored(),
         };
         log::info!(
             "TLS verified: {}, {}, server name {}",
@@ -202,17 +203,10 @@ impl Handshake<'_> {
             info.suite,
             info.server_name
         );
-        let dates_ignored = self.verifier.dates_ignored();
-        if dates_ignored {
+        if info.dates_ignored {
             log::warn!("clock not set: dates of the server certificate were not enforced");
         }
-        Ok(MbedSession::new(
-            context,
-            self.wire,
-            socket,
-            info,
-            dates_ignored,
-        ))
+        Ok(MbedSession::new(context, self.wire, socket, info))
     }
 
     /// Clear text for an error of the library.

@@ -144,18 +144,11 @@ pub struct MbedSession {
     write_end: Mutex<Option<TlsError>>,
     closing: AtomicBool,
     info: TlsInfo,
-    dates_ignored: bool,
 }
 
 impl MbedSession {
     /// A session on a context whose handshake is complete and verified.
-    pub fn new(
-        context: Context<Wire>,
-        wire: Wire,
-        socket: Socket,
-        info: TlsInfo,
-        dates_ignored: bool,
-    ) -> Self {
+    pub fn new(context: Context<Wire>, wire: Wire, socket: Socket, info: TlsInfo) -> Self {
         wire.staging().watch = None;
         MbedSession {
             context: Mutex::new(context),
@@ -167,7 +160,6 @@ impl MbedSession {
             write_end: Mutex::new(None),
             closing: AtomicBool::new(false),
             info,
-            dates_ignored,
         }
     }
 
@@ -307,10 +299,6 @@ impl TlsSession for MbedSession {
 
     fn info(&self) -> TlsInfo {
         self.info.clone()
-    }
-
-    fn dates_ignored(&self) -> bool {
-        self.dates_ignored
     }
 }
 

@@ -82,10 +82,6 @@ pub trait TlsSession: Send + Sync {
 
     /// What the handshake agreed on.
     fn info(&self) -> TlsInfo;
-
-    /// Whether validity dates were not enforced since the clock was not set, see
-    /// [`ClockPolicy::UntilClockSet`].
-    fn dates_ignored(&self) -> bool;
 }
 
 /// A client certificate chain with its key, both PEM.

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings a build of 2.2.1 may override. The library does not read them. */
+#ifndef __IOT_IMPORT_CONFIG_H__
+#define __IOT_IMPORT_CONFIG_H__
+
+#ifndef CONFIG_HTTP_AUTH_TIMEOUT
+#define CONFIG_HTTP_AUTH_TIMEOUT 5000
+#endif
+
+#ifndef CONFIG_MID_HTTP_TIMEOUT
+#define CONFIG_MID_HTTP_TIMEOUT 5000
+#endif
+
+#ifndef CONFIG_GUIDER_AUTH_TIMEOUT
+#define CONFIG_GUIDER_AUTH_TIMEOUT 10000
+#endif
+
+#ifndef CONFIG_COAP_AUTH_TIMEOUT
+#define CONFIG_COAP_AUTH_TIMEOUT 10000
+#endif
+
+#ifndef CONFIG_MQTT_TX_MAXLEN
+#define CONFIG_MQTT_TX_MAXLEN 1024
+#endif
+
+#ifndef CONFIG_MQTT_RX_MAXLEN
+#define CONFIG_MQTT_RX_MAXLEN 1024
+#endif
+
+#ifndef CONFIG_MQTT_SUBTOPIC_MAXNUM
+#define CONFIG_MQTT_SUBTOPIC_MAXNUM 100
+#endif
+
+#ifndef CONFIG_SDK_THREAD_COST
+#define CONFIG_SDK_THREAD_COST 0
+#endif
+
+#ifndef CONFIG_MBEDTLS_DEBUG_LEVEL
+#define CONFIG_MBEDTLS_DEBUG_LEVEL 0
+#endif
+
+#endif /* __IOT_IMPORT_CONFIG_H__ */

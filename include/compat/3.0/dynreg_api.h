@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dynreg_api.h as it was in SDK 3.0.1. */
+#include "infra_config.h"
+#include "../../dynreg_api.h"

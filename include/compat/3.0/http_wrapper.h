@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http_wrapper.h of SDK 3.0.1: what ports and sources of that part include for the HAL. */
+#ifndef IOTX_COMPAT_3_0_HTTP_WRAPPER_H
+#define IOTX_COMPAT_3_0_HTTP_WRAPPER_H
+
+#include "infra_config.h"
+#include "infra_types.h"
+#include "infra_defs.h"
+#include "wrappers.h"
+#include "wrappers_identity.h"
+
+#endif /* IOTX_COMPAT_3_0_HTTP_WRAPPER_H */

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* iotx.h as it was in SDK 3.0.1. */
+#include "infra_config.h"
+#include "../../iotx.h"
