@@ -48,7 +48,7 @@ libraries: $(BUILD)/lib/libiotx.a
 platform: $(BUILD)/bin/iotx-platform
 examples: $(BUILD)/bin/mqtt_example
 
-$(BUILD)/lib/libiotx.a: $(RUST_SOURCES) cmake/exports.txt cmake/build-libraries.sh cmake/link-libraries.sh
+$(BUILD)/lib/libiotx.a: $(RUST_SOURCES) cmake/exports.txt cmake/build-libraries.sh cmake/link-libraries.sh cmake/core-archive.sh
 	@echo "== libraries (release)"
 	@CARGO=$(CARGO) CARGO_TARGET_DIR=$(TARGET_DIR) cmake/build-libraries.sh $(BUILD)/lib
 

@@ -62,6 +62,8 @@ if [ -z "$native" ]; then
     echo "build-libraries: cargo did not state the native libraries" >&2
     exit 1
 fi
-CC=${IOTX_CC:-${CC:-cc}} LD=${IOTX_LD:-${LD:-ld}} AR=${IOTX_AR:-${AR:-ar}} \
-    OBJCOPY=${IOTX_OBJCOPY:-${OBJCOPY:-objcopy}} NM=${IOTX_NM:-${NM:-nm}} \
-    "$here/link-libraries.sh" "${CARGO_TARGET_DIR:-target}/${target:+$target/}$folder/libiotx.a" "$out" "$native"
+raw=${CARGO_TARGET_DIR:-target}/${target:+$target/}$folder/libiotx.a
+export CC=${IOTX_CC:-${CC:-cc}} LD=${IOTX_LD:-${LD:-ld}} AR=${IOTX_AR:-${AR:-ar}} \
+    OBJCOPY=${IOTX_OBJCOPY:-${OBJCOPY:-objcopy}} NM=${IOTX_NM:-${NM:-nm}}
+"$here/core-archive.sh" "$raw" "$out"
+"$here/link-libraries.sh" "$raw" "$out" "$native"

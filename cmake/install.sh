@@ -56,6 +56,8 @@ for name in iotx iotx_hal; do
     install -m 755 "$build/lib/lib$name.so.1" "$to/$libdir/"
     ln -sf "lib$name.so.1" "$to/$libdir/lib$name.so"
 done
+# For ports that are archives: the SDK without HAL, and the default port.
+install -m 644 "$build/lib/libiotx_core.a" "$build/lib/libiotx_port.a" "$to/$libdir/"
 if [ -x "$build/bin/iotx-platform" ]; then
     install -D -m 755 "$build/bin/iotx-platform" "$to/bin/iotx-platform"
 fi

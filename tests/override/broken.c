@@ -274,6 +274,16 @@ typedef struct {
 
 static item_t items[4];
 
+#ifdef BREAK_KV_TORN
+static const char *path_of(const char *key)
+{
+    static char path[80];
+
+    snprintf(path, sizeof(path), "%s.kv", key);
+    return path;
+}
+#endif
+
 static item_t *find(const char *key)
 {
     int i;
@@ -291,7 +301,7 @@ static item_t *find(const char *key)
     }
 #ifdef BREAK_KV_TORN
     {
-        FILE *file = fopen(key, "rb");
+        FILE *file = fopen(path_of(key), "rb");
 
         items[i].len = -1;
         if (file != NULL) {
@@ -315,7 +325,7 @@ int HAL_Kv_Set(const char *key, const void *val, int len, int sync)
     item->len = len;
 #ifdef BREAK_KV_TORN
     {
-        FILE *file = fopen(key, "wb");
+        FILE *file = fopen(path_of(key), "wb");
 
         if (file == NULL) {
             return -1;
@@ -353,7 +363,7 @@ int HAL_Kv_Del(const char *key)
 
     item->len = -1;
 #ifdef BREAK_KV_TORN
-    (void)remove(key);
+    (void)remove(path_of(key));
 #endif
     return had ? 0 : -1;
 }

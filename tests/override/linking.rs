@@ -92,7 +92,7 @@ impl Compiled {
 }
 
 /// The lines on which the port must win although the program refers to none of its symbols.
-const INDIRECT: [&str; 9] = [
+const INDIRECT: [&str; 11] = [
     // Objects of the application, anywhere.
     "{port} -l:libiotx.a",
     "-l:libiotx.a {port}",
@@ -100,6 +100,9 @@ const INDIRECT: [&str; 9] = [
     "-l:libiotx.so {port}",
     // An archive between the core and the default port.
     "-liotx_core -lport -liotx_port",
+    // The same, in either order.
+    "-Wl,--start-group -lport -liotx_core -Wl,--end-group -liotx_port",
+    "-Wl,--start-group -liotx_core -lport -Wl,--end-group -liotx_port",
     // An archive taken whole, on either side.
     "-Wl,--whole-archive -lport -Wl,--no-whole-archive -l:libiotx.a",
     "-l:libiotx.a -Wl,--whole-archive -lport -Wl,--no-whole-archive",
@@ -252,6 +255,20 @@ fn memory_that_fails() {
 #[test]
 fn limits_of_archives() {
     let compiled = Compiled::new("limits", &[]);
+    // Nobody asks for the port's members: the lines that the documentation warns of.
+    compile(
+        &libraries::sources().join("main.c"),
+        &["-DOWN=0"],
+        &compiled.folder.join("ours.o"),
+    );
+    for line in [
+        "-l:libiotx.a -lport",
+        "-lport -l:libiotx.a",
+        "-l:libiotx.so -lport",
+        "-lport -liotx_core -liotx_port",
+    ] {
+        compiled.check("ours.o", line, &[]);
+    }
     // Without a default port, the linker names what is missing.
     let mut cc = libraries::cc();
     let output = cc
