@@ -57,8 +57,8 @@ pub unsafe extern "C" fn iotx_port_time_start(timer: *mut iotx_time_t) {
 /// `start` is NULL or readable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iotx_port_time_spend(start: *mut iotx_time_t) -> u32 {
-    // SAFETY: the caller's promise.
     guard(0, || {
+        // SAFETY: the caller's promise.
         unsafe { read(start) }.map_or(0, |time| now().wrapping_sub(time))
     })
 }
@@ -90,8 +90,8 @@ pub unsafe extern "C" fn iotx_port_time_left(end: *mut iotx_time_t) -> u32 {
 /// `timer` is NULL or readable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn iotx_port_time_is_expired(timer: *mut iotx_time_t) -> u32 {
-    // SAFETY: the caller's promise.
     guard(1, || {
+        // SAFETY: the caller's promise.
         unsafe { read(timer) }.map_or(1, |time| expired(time, now()).into())
     })
 }
