@@ -16,13 +16,15 @@ static void text_option(int set_option, int get_option, size_t limit)
 {
     char longest[300];
     char out[300];
+    /* What GET of nothing leaves at the start of a buffer that holds it: a secret is left alone. */
+    bool kept = get_option == IOTX_IOCTL_GET_DEVICE_SECRET;
 
     memset(longest, 'k', sizeof(longest));
     longest[limit] = '\0';
 
     memset(out, '#', sizeof(out));
     CHECK(IOT_Ioctl(get_option, out) == 0);
-    CHECK(out[0] == '\0' && out[1] == '#');
+    CHECK(out[0] == (kept ? '#' : '\0') && out[1] == '#');
 
     CHECK(set(set_option, longest) == 0);
     memset(out, '#', sizeof(out));
@@ -46,7 +48,7 @@ static void text_option(int set_option, int get_option, size_t limit)
     CHECK(IOT_Ioctl(get_option, out) == 0);
     CHECK(strcmp(out, "abc") == 0 && out[4] == '#');
     CHECK(set(set_option, "") == 0);
-    CHECK(IOT_Ioctl(get_option, out) == 0 && out[0] == '\0');
+    CHECK(IOT_Ioctl(get_option, out) == 0 && out[0] == (kept ? 'a' : '\0'));
 }
 
 static void regions(void)
