@@ -71,12 +71,17 @@ fill iotxConfigVersion.cmake.in "$to/$libdir/cmake/iotx/iotxConfigVersion.cmake"
 install -m 644 "$here/iotxTargets.cmake" "$to/$libdir/cmake/iotx/"
 
 if [ $legacy = 1 ]; then
-    # All three names stand for libiotx, so that their order does not matter. The archive is reached
-    # by a linker script, which also brings the system libraries that the old link line lacks; the
-    # shared name is a link, so that it can be loaded at run time too. No -liot_* becomes DT_NEEDED:
-    # that entry is the SONAME.
+    # Linker scripts, which also bring the system libraries that the old link line lacks. libiot_sdk
+    # is the SDK without a HAL, and the default HAL comes with libiot_hal and libiot_tls: a port's
+    # archive between them wins, as it did. Those two also name the SDK, so that any order links.
+    printf '/* linker script */\nINPUT(libiotx_core.a)\n' >"$to/$libdir/libiot_sdk.a"
+    for name in hal tls; do
+        printf '/* linker script */\nGROUP(libiotx_port.a libiotx_core.a)\nINPUT(%s)\n' "$native" \
+            >"$to/$libdir/libiot_$name.a"
+    done
+    # The shared name is a link, so that it can be loaded at run time too. No -liot_* becomes
+    # DT_NEEDED: that entry is the SONAME.
     for name in sdk hal tls; do
-        printf '/* linker script */\nINPUT(libiotx.a %s)\n' "$native" >"$to/$libdir/libiot_$name.a"
         chmod 644 "$to/$libdir/libiot_$name.a"
         ln -sf libiotx.so.1 "$to/$libdir/libiot_$name.so"
     done

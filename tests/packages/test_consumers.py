@@ -143,6 +143,20 @@ def test_legacy_names(order, legacy, tmp_path):
         assert run(program, LD_LIBRARY_PATH=legacy / "lib").strip() == HOST
 
 
+def test_a_ports_archive_between_the_legacy_names_wins(legacy, tmp_path):
+    """-liot_sdk -lport -liot_hal -liot_tls, the port being a plain archive."""
+    flags = [f"-I{legacy / 'include/iotx'}", HERE / "port_between.c"]
+    run("cc", "-DPORT", *flags, "-c", "-o", tmp_path / "port.o")
+    run("ar", "rcs", tmp_path / "libport.a", tmp_path / "port.o")
+    # The port's own variable is looked at through the symbol table: it is there when its member was
+    # taken, and two definitions of one function would not have linked.
+    run("cc", *flags, f"-L{legacy / 'lib'}", f"-L{tmp_path}", "-Wl,-Bstatic", "-liot_sdk", "-lport", "-liot_hal",
+        "-liot_tls", "-Wl,-Bdynamic", "-lpthread", "-lrt", "-o", tmp_path / "firmware")
+    assert "port_was_asked" in run("nm", tmp_path / "firmware")
+    # With ours it would resolve a name and wait; the port's refuses at once, without its sleeps.
+    assert run(tmp_path / "firmware").strip().endswith("refused")
+
+
 def test_legacy_names_are_asked_for(installed, legacy):
     assert list(installed.glob("lib/libiot_*")) == []
     assert sorted(path.name for path in legacy.glob("lib/libiot_*")) == sorted(
