@@ -17,7 +17,7 @@ static void text_option(int set_option, int get_option, size_t limit)
     char longest[300];
     char out[300];
     /* What GET of nothing leaves at the start of a buffer that holds it: a secret is left alone. */
-    bool kept = get_option == IOTX_IOCTL_GET_DEVICE_SECRET;
+    int kept = get_option == IOTX_IOCTL_GET_DEVICE_SECRET;
 
     memset(longest, 'k', sizeof(longest));
     longest[limit] = '\0';
