@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options of IOT_Ioctl that a kept device model handles. Its sources define a function per option, named by
- * IOCTL_FUNC; the references are weak, so that a program without them links, and such a function is absent. */
+/* Options of IOT_Ioctl that a kept device model handles. Its sources define a function per option,
+ * named by IOCTL_FUNC; the references are weak, so that a program without them links. */
 #include <stddef.h>
 
 #include "infra_compat.h"

@@ -110,7 +110,8 @@ REPLACEABLE_VOID(lite_cjson_add_item_to_object, iotx_port_cjson_add_item_to_obje
                  (lite_cjson_item_t *object, const char *string, lite_cjson_item_t *item),
                  (object, string, item))
 #define CREATE(name, port, parameters, arguments) \
-    REPLACEABLE(lite_cjson_item_t *, lite_cjson_create_##name, iotx_port_cjson_create_##port, parameters, arguments)
+    REPLACEABLE(lite_cjson_item_t *, lite_cjson_create_##name, iotx_port_cjson_create_##port, parameters, \
+                arguments)
 CREATE(null, null, (void), ())
 CREATE(true, true, (void), ())
 CREATE(false, false, (void), ())

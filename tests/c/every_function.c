@@ -2,7 +2,7 @@
  *
  * Every function and variable that the library exports, used as a program would: without a client,
  * and as an X.509 device on the local platform. The helpers for C parts kept from the SDK are in
- * kept_parts_helpers.c. tests/python/test_c_programs.py checks that none is missing.
+ * kept_parts_helpers.c and kept_parts_json.c. tests/python/test_c_programs.py checks that none is missing.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <signal.h>
