@@ -308,21 +308,18 @@ int main(int argc, char **argv)
         start = now_ms();
         IOT_MQTT_Yield(client, part);
         start = now_ms() - start;
-        printf("yield %d: %s\n", part, start < part ? "too short" : start > part + 400 ? "too long" : "right");
+        printf("yield %d: %s\n", part, start < part ? "too short" : start > part + 2000 ? "too long" : "right");
     }
 
     printf("the connection breaks\n");
     command("{\"cmd\":\"drop\",\"device\":\"*\"}");
     printf("  noticed: %s\n", until(&lost, 1, 20) ? "yes" : "no");
     printf("  back: %s\n", until(&back, 1, 20) ? "yes" : "no");
-    /* A subscription made again is not announced: ask until the message comes. */
+    /* A subscription that the library makes again is not announced; this answer comes behind it. */
+    printf("  subscribe: %s\n", IOT_MQTT_Subscribe_Sync(client, topic, IOTX_MQTT_QOS1, on_message, NULL, 10000) > 0 ? "granted" : "no");
     before = messages;
-    for (i = 0; i < 100 && messages == before; i++) {
-        IOT_MQTT_Yield(client, 50);
-        if (i == 10) {
-            push(33, 1);
-        }
-    }
+    push(33, 1);
+    until(&messages, before + 1, 20);
     printf("disconnect: %d\n", IOT_MQTT_Destroy(&client));
     printf("messages: %d\n", messages);
     return 0;
