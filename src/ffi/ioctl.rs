@@ -38,8 +38,6 @@ pub struct Settings {
     pub device_name: String,
     /// Device secret, at most 64 bytes.
     pub device_secret: Zeroizing<String>,
-    /// Whether a device secret was ever stored, be it the empty one.
-    device_secret_known: bool,
     /// Module name of the version report, at most 64 bytes.
     pub module: String,
     /// Port used when the parameters of a client name none.
@@ -96,14 +94,8 @@ pub fn set_device_secret(device_secret: &str) -> Result<(), TooLong> {
     if device_secret.len() > IOTX_DEVICE_SECRET_LEN {
         return Err(TooLong);
     }
-    keep_device_secret(device_secret.to_owned());
+    settings().device_secret = Zeroizing::new(device_secret.to_owned());
     Ok(())
-}
-
-fn keep_device_secret(device_secret: String) {
-    let mut settings = settings();
-    settings.device_secret = Zeroizing::new(device_secret);
-    settings.device_secret_known = true;
 }
 
 unsafe extern "C" {
@@ -176,7 +168,8 @@ pub(super) unsafe fn control(option: c_int, data: *mut c_void) -> c_int {
             }
             option::SET_PRODUCT_SECRET => take(data, IOTX_PRODUCT_SECRET_LEN)
                 .map(|text| settings().product_secret = Zeroizing::new(text)),
-            option::SET_DEVICE_SECRET => take(data, IOTX_DEVICE_SECRET_LEN).map(keep_device_secret),
+            option::SET_DEVICE_SECRET => take(data, IOTX_DEVICE_SECRET_LEN)
+                .map(|text| settings().device_secret = Zeroizing::new(text)),
             option::SET_PRODUCT_KEY => {
                 take(data, IOTX_PRODUCT_KEY_LEN).map(|text| settings().product_key = text)
             }
@@ -187,9 +180,6 @@ pub(super) unsafe fn control(option: c_int, data: *mut c_void) -> c_int {
             option::GET_PRODUCT_KEY => put(data, &settings().product_key),
             option::GET_PRODUCT_SECRET => put(data, &settings().product_secret),
             option::GET_DEVICE_NAME => put(data, &settings().device_name),
-            // The SDK's gateway example asks for a secret it has not stored yet, and goes on with what its
-            // buffer holds: its own secret, because the SDK's GET of nothing writes nothing.
-            option::GET_DEVICE_SECRET if !settings().device_secret_known => Some(()),
             option::GET_DEVICE_SECRET => put(data, &settings().device_secret),
             option::GET_MODULE => put(data, &settings().module),
             _ => None,
