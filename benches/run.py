@@ -69,7 +69,7 @@ def start_broker(folder):
         f"listener {plain} 127.0.0.1\nlistener {tls} 127.0.0.1\n"
         f"cafile {folder}/ca.crt\ncertfile {folder}/server.crt\nkeyfile {folder}/server.key\n")
     binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-    broker = subprocess.Popen([binary, "-c", folder / "mosquitto.conf"])
+    broker = subprocess.Popen([binary, "-c", folder / "mosquitto.conf"], stderr=subprocess.DEVNULL)
     for port in (plain, tls):
         deadline = time.monotonic() + 10
         while True:
