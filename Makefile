@@ -11,7 +11,7 @@
 #                            benchmarks (ratios against other clients): benches/run.py BENCH_ARGS
 #   make install PREFIX=/usr/local [DESTDIR=...] [LIBDIR=lib] [LEGACY_NAMES=1]
 #                            LEGACY_NAMES: libiot_sdk, libiot_hal, libiot_tls as names of libiotx
-#   make deb                 build/deb: libiotx1 and libiotx-dev, for Debian and Ubuntu
+#   make deb                 build/deb: libiotx0 and libiotx-dev, for Debian and Ubuntu
 #   make clean
 
 .DEFAULT_GOAL := build

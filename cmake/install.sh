@@ -53,8 +53,8 @@ install -d "$to/$libdir/pkgconfig" "$to/$libdir/cmake/iotx"
 (cd "$here/../include" && find . -name '*.h' -exec install -D -m 644 {} "$to/include/iotx/{}" ';')
 for name in iotx iotx_hal; do
     install -m 644 "$build/lib/lib$name.a" "$to/$libdir/"
-    install -m 755 "$build/lib/lib$name.so.1" "$to/$libdir/"
-    ln -sf "lib$name.so.1" "$to/$libdir/lib$name.so"
+    install -m 755 "$build/lib/lib$name.so.0" "$to/$libdir/"
+    ln -sf "lib$name.so.0" "$to/$libdir/lib$name.so"
 done
 # For ports that are archives: the SDK without HAL, and the default port.
 install -m 644 "$build/lib/libiotx_core.a" "$build/lib/libiotx_port.a" "$to/$libdir/"
@@ -83,7 +83,7 @@ if [ $legacy = 1 ]; then
     # DT_NEEDED: that entry is the SONAME.
     for name in sdk hal tls; do
         chmod 644 "$to/$libdir/libiot_$name.a"
-        ln -sf libiotx.so.1 "$to/$libdir/libiot_$name.so"
+        ln -sf libiotx.so.0 "$to/$libdir/libiot_$name.so"
     done
 fi
 echo "installed into $to"

@@ -17,8 +17,8 @@ function(iotx_add_targets LIB_DIR INCLUDE_DIR NATIVE_LIBS)
     endif()
     add_library(iotx::${target} SHARED IMPORTED GLOBAL)
     set_target_properties(iotx::${target} PROPERTIES
-      IMPORTED_LOCATION "${LIB_DIR}/lib${file}.so.1"
-      IMPORTED_SONAME "lib${file}.so.1"
+      IMPORTED_LOCATION "${LIB_DIR}/lib${file}.so.0"
+      IMPORTED_SONAME "lib${file}.so.0"
       INTERFACE_INCLUDE_DIRECTORIES "${INCLUDE_DIR}")
     add_library(iotx::${target}_static STATIC IMPORTED GLOBAL)
     set_target_properties(iotx::${target}_static PROPERTIES

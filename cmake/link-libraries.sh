@@ -2,9 +2,9 @@
 # Turns the raw static archive that cargo leaves into the libraries that are shipped:
 #
 #   OUT/libiotx.a          one relocatable object in which only the names of exports.txt are global
-#   OUT/libiotx.so.1       the same object as a shared library; OUT/libiotx.so points to it
+#   OUT/libiotx.so.0       the same object as a shared library; OUT/libiotx.so points to it
 #   OUT/libiotx_hal.a      the part behind the names that exports.txt marks `hal`, likewise
-#   OUT/libiotx_hal.so.1   and shared (both only if a name is marked)
+#   OUT/libiotx_hal.so.0   and shared (both only if a name is marked)
 #   OUT/native-libs.txt    the system libraries that the link of a static program states
 #
 # The raw archive exposes every symbol of Mbed TLS and of the Rust runtime; a firmware that links an
@@ -78,9 +78,9 @@ sed 's/^/-u /' "$work/iotx.names" >"$work/iotx.roots"
 "$LLD" -r -o "$work/members.o" "@$work/iotx.roots" "$raw"
 "$OBJCOPY" --strip-debug --remove-section=.llvmbc --remove-section=.llvmcmd "$work/members.o"
 
-# Makes OUT/libNAME.a and OUT/libNAME.so.1 from the names in NAME.names.
+# Makes OUT/libNAME.a and OUT/libNAME.so.0 from the names in NAME.names.
 make_library() { # NAME
-    local name=$1 names=$work/$1.names soname=lib$1.so.1 missing file dynamic
+    local name=$1 names=$work/$1.names soname=lib$1.so.0 missing file dynamic
     sed 's/^/-u /' "$names" >"$work/$name.roots"
 
     # Groups are dissolved: they are named by a symbol that is local from here on, and a second

@@ -101,7 +101,7 @@ def debian(tmp_path_factory):
     shutil.copytree(LIB, work / "lib", symlinks=True)
     run(ROOT / "cmake/deb.sh", work, project_version())
     packages = sorted((work / "deb").glob("*.deb"))
-    assert [package.name.split("_")[0] for package in packages] == ["libiotx-dev", "libiotx1"]
+    assert [package.name.split("_")[0] for package in packages] == ["libiotx-dev", "libiotx0"]
     for package in packages:
         run("dpkg-deb", "-x", package, folder / "root")
     return folder

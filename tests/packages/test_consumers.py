@@ -23,7 +23,7 @@ def check_cmake_programs(folder):
         name = "iotx_hal" if "hal" in target else "iotx"
         assert run(program).strip() == ANSWERS[name]
         ours = [library for library in needed(program) if "iotx" in library]
-        assert ours == ([] if target.endswith("static") else [f"lib{name}.so.1"])
+        assert ours == ([] if target.endswith("static") else [f"lib{name}.so.0"])
 
 
 @pytest.mark.parametrize("generator", ["Unix Makefiles", "Ninja"])
@@ -97,7 +97,7 @@ def test_pkg_config(name, compiler, static, installed, tmp_path):
     run(*compiler, HERE / SOURCES[name], "-x", "none", *cflags, "-o", program, *libs, cwd=tmp_path)
     assert run(program, LD_LIBRARY_PATH=installed / "lib").strip() == ANSWERS[name]
     ours = [library for library in needed(program) if "iotx" in library]
-    assert ours == ([] if static else [f"lib{name}.so.1"])
+    assert ours == ([] if static else [f"lib{name}.so.0"])
 
 
 def test_pkg_config_in_a_staging_folder(staged, tmp_path):
@@ -139,7 +139,7 @@ def test_legacy_names(order, legacy, tmp_path):
             shutil.copytree(legacy, prefix, ignore=shutil.ignore_patterns("*.so", "*.so.*"))
         program = build_legacy(prefix, folder, [*order, *end], flag)
         ours = [library for library in needed(program) if "iot" in library]
-        assert ours == (["libiotx.so.1"] if mode == "shared" else [])
+        assert ours == (["libiotx.so.0"] if mode == "shared" else [])
         assert run(program, LD_LIBRARY_PATH=legacy / "lib").strip() == HOST
 
 
@@ -175,7 +175,7 @@ print("loaded")
 """
 
 
-@pytest.mark.parametrize("file, part", [("libiotx.so.1", "all"), ("libiotx.so", "all"), ("libiotx_hal.so.1", "hal"),
+@pytest.mark.parametrize("file, part", [("libiotx.so.0", "all"), ("libiotx.so", "all"), ("libiotx_hal.so.0", "hal"),
                                         ("libiot_sdk.so", "all"), ("libiot_hal.so", "all")])
 def test_ctypes(file, part, legacy):
     assert run(sys.executable, "-c", LOAD, legacy / "lib" / file, part).strip() == "loaded"
@@ -200,12 +200,12 @@ def test_debian_packages(debian, tmp_path):
 
     packages = {path.name.split("_")[0]: path for path in (debian / "build/deb").glob("*.deb")}
     contents = {name: run("dpkg-deb", "-c", path) for name, path in packages.items()}
-    for file in ("libiotx.so.1", "libiotx_hal.so.1"):
-        assert re.search(rf"-rw\S+ root/root .*/{file}$", contents["libiotx1"], re.MULTILINE)
+    for file in ("libiotx.so.0", "libiotx_hal.so.0"):
+        assert re.search(rf"-rw\S+ root/root .*/{file}$", contents["libiotx0"], re.MULTILINE)
         assert not re.search(rf"-rw\S+ root/root .*/{file}$", contents["libiotx-dev"], re.MULTILINE)
-    fields = run("dpkg-deb", "-f", packages["libiotx1"], "Depends", "Version")
+    fields = run("dpkg-deb", "-f", packages["libiotx0"], "Depends", "Version")
     assert re.search(r"libc6 \(>= 2\.\d+\), libgcc-s1", fields) and project_version() in fields
-    assert f"libiotx1 (= {project_version()})" in run("dpkg-deb", "-f", packages["libiotx-dev"], "Depends")
+    assert f"libiotx0 (= {project_version()})" in run("dpkg-deb", "-f", packages["libiotx-dev"], "Depends")
 
 
 def test_relative_prefix_is_refused(tmp_path):

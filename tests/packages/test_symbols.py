@@ -5,7 +5,7 @@ import re
 import pytest
 from conftest import HERE, LIB, exports, link, native_libs, needed, project_version, run
 
-FILES = ["libiotx.a", "libiotx.so.1", "libiotx_hal.a", "libiotx_hal.so.1"]
+FILES = ["libiotx.a", "libiotx.so.0", "libiotx_hal.a", "libiotx_hal.so.0"]
 # What only the implementation has: its TLS library, mangled and unmangled Rust, the inner boundary.
 INNER = re.compile(r"mbedtls|iotx_port|rust|^_ZN|^_R[A-Z]|psa_", re.IGNORECASE)
 
@@ -69,8 +69,8 @@ def test_archives_carry_one_object_without_groups(file):
 
 @pytest.mark.parametrize("name", ["iotx", "iotx_hal"])
 def test_soname_and_needed(name):
-    file = LIB / f"lib{name}.so.1"
-    assert re.findall(r"SONAME.*\[(.*)\]", run("readelf", "-dW", file)) == [f"lib{name}.so.1"]
+    file = LIB / f"lib{name}.so.0"
+    assert re.findall(r"SONAME.*\[(.*)\]", run("readelf", "-dW", file)) == [f"lib{name}.so.0"]
     system = re.compile(r"(libc|libgcc_s|libpthread|libdl|librt|ld-linux[-a-z0-9_]*)\.so\.\d+$")
     assert [library for library in needed(file) if not system.match(library)] == []
     assert (LIB / f"lib{name}.so").resolve() == file

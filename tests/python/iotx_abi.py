@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = Path(os.environ.get("IOTX_BUILD", ROOT / "build"))
-LIBRARY = BUILD / "lib" / "libiotx.so.1"
+LIBRARY = BUILD / "lib" / "libiotx.so.0"
 ABI = json.loads((HERE / "abi_structs.json").read_text())
 
 STATE = ABI["state_codes"]

@@ -40,7 +40,7 @@ def test_data_symbols_are_writable(library):
 
 def test_soname():
     done = subprocess.run(["readelf", "-d", LIBRARY], check=True, capture_output=True, text=True)
-    assert "Library soname: [libiotx.so.1]" in done.stdout
+    assert "Library soname: [libiotx.so.0]" in done.stdout
 
 
 def test_no_built_in_client_identity(library):
