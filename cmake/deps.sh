@@ -46,6 +46,7 @@ check_all() {
     need libc6-dev "C library headers" test -e /usr/include/stdio.h
     need make "make" has make
     need cmake "cmake" has cmake
+    need ninja-build "ninja, the other generator of the package tests" has ninja
     need clang "clang" has clang
     need libclang-dev "libclang, for the Mbed TLS bindings" has_libclang
     need pkg-config "pkg-config" has pkg-config
