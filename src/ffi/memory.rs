@@ -5,9 +5,9 @@
 
 use std::ffi::{c_char, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{cstr, log, registry};
+use crate::hal::os;
 
 unsafe extern "C" {
     fn HAL_Malloc(size: u32) -> *mut c_void;
@@ -52,19 +52,6 @@ pub unsafe fn take_back(block: *mut c_char) {
     }
 }
 
-/// A number read when the counters are printed.
-type Gauge = Arc<dyn Fn() -> u64 + Send + Sync>;
-
-static GAUGES: Mutex<Vec<(&'static str, Gauge)>> = Mutex::new(Vec::new());
-
-/// Adds a named number to what `IOT_DumpMemoryStats` prints, e.g. the depth of a queue; a second registration under
-/// the same name replaces the first. `read` is called without a lock held and must not block.
-pub fn register_gauge(name: &'static str, read: impl Fn() -> u64 + Send + Sync + 'static) {
-    let mut gauges = GAUGES.lock().unwrap_or_else(PoisonError::into_inner);
-    gauges.retain(|(known, _)| *known != name);
-    gauges.push((name, Arc::new(read)));
-}
-
 /// Prints the counters, one per line, if `level` is printed now.
 pub(super) fn dump(level: u32) {
     let current = log::level();
@@ -84,11 +71,10 @@ pub(super) fn dump(level: u32) {
     );
     line("blocks taken back", BACK_BLOCKS.load(Ordering::Relaxed));
     line("registered callbacks", registry::registered() as u64);
-    let gauges = GAUGES
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
-    for (name, read) in gauges {
-        line(name, read());
-    }
+    // What the default HAL_Malloc gave out; all 0 with an allocator of the application's own.
+    let heap = os::memory_stats();
+    line("blocks of HAL_Malloc in use", heap.live_blocks);
+    line("bytes of HAL_Malloc in use", heap.live_bytes);
+    line("most bytes of HAL_Malloc in use", heap.peak_bytes);
+    line("blocks of HAL_Malloc so far", heap.total_blocks);
 }

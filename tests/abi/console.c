@@ -95,6 +95,14 @@ int main(void)
         CHECK(holds("[info] memory: blocks handed to the application: 0") == 1);
         CHECK(holds("registered callbacks: 0") == 1);
     }
+    void *block = HAL_Malloc(100);
+    clear();
+    IOT_DumpMemoryStats(IOT_LOG_DEBUG);
+    CHECK(holds("blocks of HAL_Malloc in use: 1") == 1);
+    HAL_Free(block);
+    clear();
+    IOT_DumpMemoryStats(IOT_LOG_DEBUG);
+    CHECK(holds("blocks of HAL_Malloc in use: 0") == 1);
     IOT_RegisterCallback(ITE_STATE_EVERYTHING, NULL);
     IOT_RegisterCallback(ITE_CONNECT_SUCC, connected);
     clear();
