@@ -102,6 +102,15 @@ int iotx_kv_set_path(const char *path);
  */
 int iotx_tls_set_clock_policy(int policy);
 
+/*
+ Whether TLS sessions are resumed when the device connects again: 1 yes (the default), 0 no.
+ Returns 0, or -1 for another value. Process-wide, any thread.
+
+ A session is kept in memory, bound to server, trust anchors and client certificate, for a day at
+ most and no longer than the server's certificate is valid. 0 also forgets those kept.
+ */
+int iotx_tls_set_session_resumption(int on);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

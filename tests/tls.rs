@@ -12,6 +12,8 @@ mod peer;
 mod pki;
 #[path = "tls/programs.rs"]
 mod programs;
+#[path = "tls/resume.rs"]
+mod resume;
 #[path = "tls/traffic.rs"]
 mod traffic;
 #[path = "tls/verify.rs"]

@@ -206,7 +206,8 @@ impl Client {
         let deadline = seam::uptime_ms() + self.config.limits.request_timeout_ms;
         let result = self
             .write_connect(&*link, &connect, deadline)
-            .and_then(|()| self.await_connack(&*link, deadline));
+            .and_then(|()| self.await_connack(&*link, deadline))
+            .inspect(|_| link.accepted());
         let mut core = self.core();
         match result {
             Ok(session_present) if !self.is_closed() => {

@@ -284,3 +284,20 @@ pub extern "C" fn iotx_tls_set_clock_policy(policy: c_int) -> c_int {
         0
     })
 }
+
+/// Whether TLS sessions are resumed when the device connects again: 1 yes (the default), 0 no.
+/// Returns 0, or -1 for another value. Process-wide, any thread.
+///
+/// A session is kept in memory, bound to server, trust anchors and client certificate, for a day at
+/// most and no longer than the server's certificate is valid. 0 also forgets those kept.
+#[unsafe(no_mangle)]
+pub extern "C" fn iotx_tls_set_session_resumption(on: c_int) -> c_int {
+    guard(ERROR, || {
+        match on {
+            0 => tls::set_resumption(false),
+            1 => tls::set_resumption(true),
+            _ => return ERROR,
+        }
+        0
+    })
+}

@@ -76,6 +76,8 @@ pub struct TlsInfo {
     /// The device's clock is not set, and [`super::tls::ClockPolicy::UntilClockSet`] let the
     /// certificate's dates pass unchecked.
     pub dates_ignored: bool,
+    /// An earlier session was resumed: what it had verified holds for this one.
+    pub resumed: bool,
 }
 
 thread_local! {

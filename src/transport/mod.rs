@@ -69,6 +69,9 @@ pub trait Link: Send + Sync {
 
     /// What TLS agreed on, if known.
     fn tls(&self) -> Option<TlsInfo>;
+
+    /// The server has accepted the device: a TLS session is worth resuming.
+    fn accepted(&self) {}
 }
 
 /// Opens a connection. Blocks for name resolution, connect and handshake, each bounded by the

@@ -48,6 +48,12 @@ impl Link for TlsLink {
     fn tls(&self) -> Option<TlsInfo> {
         self.session.as_ref().map(|session| session.info())
     }
+
+    fn accepted(&self) {
+        if let Some(session) = &self.session {
+            session.remember();
+        }
+    }
 }
 
 impl Drop for TlsLink {

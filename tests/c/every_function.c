@@ -339,6 +339,7 @@ static int hal_more(void)
     CHECK(HAL_SetDeviceSecret(secret) == 6 && HAL_GetDeviceSecret(text) == 6);
     CHECK(ssl_hooks_set(NULL) == -1 && ssl_hooks_set(&hooks) == 0);
     CHECK(iotx_tls_set_clock_policy(2) == -1 && iotx_tls_set_clock_policy(0) == 0);
+    CHECK(iotx_tls_set_session_resumption(2) == -1 && iotx_tls_set_session_resumption(1) == 0);
     snprintf(path, sizeof(path), "%s/kv.bin", getenv("IOTX_TMP"));
     CHECK(iotx_kv_set_path(NULL) == -1 && iotx_kv_set_path(path) == 0);
     CHECK(HAL_Kv_Get("key", text, &size) == -1);

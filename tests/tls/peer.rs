@@ -26,8 +26,19 @@ impl Server {
 
     /// The same without a restriction of the protocol version.
     pub fn with_versions(certificate: &str, key: &str, extra: &[&str]) -> Server {
+        Server::listening(0, certificate, key, extra)
+    }
+
+    /// A TLS 1.2 server on the port of an earlier one.
+    pub fn start_on(port: u16, certificate: &str, key: &str, extra: &[&str]) -> Server {
+        let mut all = vec!["-tls1_2"];
+        all.extend(extra);
+        Server::listening(port, certificate, key, &all)
+    }
+
+    fn listening(port: u16, certificate: &str, key: &str, extra: &[&str]) -> Server {
         let mut child = Command::new("openssl")
-            .args(["s_server", "-accept", "127.0.0.1:0"])
+            .args(["s_server", "-accept", &format!("127.0.0.1:{port}")])
             .args(["-cert", &pki().path(&format!("{certificate}.pem"))])
             .args(["-key", &pki().path(key)])
             .args(extra)
@@ -42,6 +53,9 @@ impl Server {
             let mut line = String::new();
             let count = stdout.read_line(&mut line).expect("s_server output");
             assert!(count > 0, "s_server ended early");
+            if port != 0 && line.trim() == "ACCEPT" {
+                break port;
+            }
             if let Some(address) = line.trim().strip_prefix("ACCEPT ") {
                 let port = address.rsplit(':').next().expect("port");
                 break port.parse().expect("port number");

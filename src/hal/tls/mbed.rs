@@ -15,6 +15,7 @@ use super::alert;
 use super::deadline::Deadline;
 use super::mbed_credentials::{self, ClientIdentity};
 use super::mbed_random;
+use super::mbed_resume::{self, Binding, Keeper, Kept};
 use super::mbed_session::{MbedSession, Outgoing, Socket};
 use super::mbed_suites::{self, Offer};
 use super::mbed_verify::Verifier;
@@ -46,11 +47,17 @@ pub fn connect(options: &Options) -> Result<Arc<MbedSession>, Failure> {
         let verifier = Verifier::new(options);
         let config = configure(&anchors, identity.as_ref(), &verifier, offer)
             .map_err(|error| config_failure("TLS configuration failed", error))?;
+        let binding = Binding::of(options);
         let handshake = Handshake {
             options,
             verifier,
             wire: Wire::watching(),
             deadline,
+            binding,
+            keep: offer == Offer::Preferred,
+            offered: super::resumption()
+                .then(|| mbed_resume::take(binding))
+                .flatten(),
         };
         match handshake.run(Arc::new(config), socket) {
             Ok(session) => return Ok(Arc::new(session)),
@@ -114,7 +121,7 @@ fn configure(
         EcGroupId::SecP521R1.into(),
         EcGroupId::None.into(),
     ]));
-    config.set_session_tickets(UseSessionTickets::Disabled);
+    config.set_session_tickets(UseSessionTickets::Enabled);
     config.set_rng(Arc::new(mbed_random::fill));
     let callback = verifier.clone();
     config.set_verify_callback(move |certificate: &_, depth, flags: &mut _| {
@@ -136,10 +143,15 @@ struct Handshake<'a> {
     verifier: Verifier,
     wire: Wire,
     deadline: Deadline,
+    binding: Binding,
+    /// Whether the session may be resumed: not one with older suites, which are not offered first.
+    keep: bool,
+    /// The session offered for resumption.
+    offered: Option<Kept>,
 }
 
 impl Handshake<'_> {
-    fn run(self, config: Arc<Config>, socket: Socket) -> Result<MbedSession, Attempt> {
+    fn run(mut self, config: Arc<Config>, socket: Socket) -> Result<MbedSession, Attempt> {
         mbed_random::wait_for_seed(self.deadline)
             .map_err(|text| Attempt::Failed(Failure::new(Stage::TlsConfig, text)))?;
         let mut context = Context::new(config);
@@ -147,6 +159,14 @@ impl Handshake<'_> {
         // A DNS name goes in as SNI and for the library's name check. An address must not be
         // sent as SNI (RFC 6066 §3); the verifier checks it.
         let mut step = context.establish(self.wire.clone(), self.options.server.dns());
+        if matches!(&step, Err(error) if wants_more(error))
+            && let Some(kept) = &self.offered
+        {
+            if !mbed_resume::offer(&mut context, &self.wire, kept) {
+                self.offered = None;
+            }
+            step = context.handshake();
+        }
         loop {
             let sent = outgoing.flush(&socket, &self.wire, self.deadline);
             match step {
@@ -182,7 +202,14 @@ impl Handshake<'_> {
 
     /// Turns a finished handshake into a session, after asking once more what must hold.
     fn finish(self, context: Context<Wire>, socket: Socket) -> Result<MbedSession, Attempt> {
-        let verified = context.verify_result().is_ok() && self.verifier.name_was_checked();
+        // A server that resumes shows no certificate: it proved to be the one of the session that
+        // was verified, by knowing its secret.
+        let resumed = match &self.offered {
+            Some(kept) if !self.verifier.was_asked() => Some(Keeper::resumed(kept)),
+            _ => None,
+        };
+        let verified = context.verify_result().is_ok()
+            && (resumed.is_some() || self.verifier.name_was_checked());
         if !verified {
             let text = "server certificate was not verified";
             return Err(Attempt::Failed(Failure::new(Stage::TlsVerify, text)));
@@ -196,9 +223,11 @@ impl Handshake<'_> {
             suite,
             server_name: self.options.server.to_string(),
             dates_ignored: self.verifier.dates_ignored(),
+            resumed: resumed.is_some(),
         };
         log::info!(
-            "TLS verified: {}, {}, server name {}",
+            "TLS {}: {}, {}, server name {}",
+            if info.resumed { "resumed" } else { "verified" },
             info.version,
             info.suite,
             info.server_name
@@ -206,7 +235,12 @@ impl Handshake<'_> {
         if info.dates_ignored {
             log::warn!("clock not set: dates of the server certificate were not enforced");
         }
-        Ok(MbedSession::new(context, self.wire, socket, info))
+        let keeper = resumed.or_else(|| {
+            // A chain whose dates nobody checked is verified anew each time.
+            (self.keep && !info.dates_ignored)
+                .then(|| Keeper::new(self.binding, self.verifier.validity()))
+        });
+        Ok(MbedSession::new(context, self.wire, socket, info, keeper))
     }
 
     /// Clear text for an error of the library.

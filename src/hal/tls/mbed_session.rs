@@ -12,6 +12,7 @@ use mbedtls::ssl::Context;
 use mbedtls::ssl::io::Io;
 
 use super::deadline::Deadline;
+use super::mbed_resume::Keeper;
 use super::mbed_wire::Wire;
 use super::{TlsError, TlsSession, lock};
 use crate::hal::diagnostics::TlsInfo;
@@ -144,11 +145,19 @@ pub struct MbedSession {
     write_end: Mutex<Option<TlsError>>,
     closing: AtomicBool,
     info: TlsInfo,
+    /// How to keep the session; `None` if it must not be resumed.
+    keeper: Option<Keeper>,
 }
 
 impl MbedSession {
     /// A session on a context whose handshake is complete and verified.
-    pub fn new(context: Context<Wire>, wire: Wire, socket: Socket, info: TlsInfo) -> Self {
+    pub fn new(
+        context: Context<Wire>,
+        wire: Wire,
+        socket: Socket,
+        info: TlsInfo,
+        keeper: Option<Keeper>,
+    ) -> Self {
         wire.staging().watch = None;
         MbedSession {
             context: Mutex::new(context),
@@ -160,6 +169,7 @@ impl MbedSession {
             write_end: Mutex::new(None),
             closing: AtomicBool::new(false),
             info,
+            keeper,
         }
     }
 
@@ -299,6 +309,14 @@ impl TlsSession for MbedSession {
 
     fn info(&self) -> TlsInfo {
         self.info.clone()
+    }
+
+    fn remember(&self) {
+        if super::resumption()
+            && let Some(keeper) = &self.keeper
+        {
+            keeper.keep(&lock(&self.context));
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::clock::dates_may_be_ignored;
 use super::der;
 use super::extra_name;
+use super::mbed_resume::Validity;
 use super::server_name::ServerName;
 use super::{ClockPolicy, Options, lock};
 
@@ -127,6 +128,18 @@ impl Verifier {
     /// session without a name check cannot come into being even if the callback was not called.
     pub fn name_was_checked(&self) -> bool {
         lock(&self.state).name_ok
+    }
+
+    /// Whether the server showed a certificate at all; one that resumes a session does not.
+    pub fn was_asked(&self) -> bool {
+        !lock(&self.state).findings.is_empty()
+    }
+
+    /// First and last moment of every certificate of the chain.
+    pub fn validity(&self) -> Vec<Validity> {
+        let state = lock(&self.state);
+        let dates = |finding: &Finding| (finding.not_before, finding.not_after);
+        state.findings.iter().map(dates).collect()
     }
 
     /// Whether a date was wrong and the clock policy let it pass.

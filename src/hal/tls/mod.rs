@@ -20,6 +20,7 @@ pub mod handles;
 mod mbed;
 mod mbed_credentials;
 mod mbed_random;
+mod mbed_resume;
 mod mbed_session;
 mod mbed_suites;
 mod mbed_verify;
@@ -29,6 +30,7 @@ mod server_name;
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
@@ -82,6 +84,11 @@ pub trait TlsSession: Send + Sync {
 
     /// What the handshake agreed on.
     fn info(&self) -> TlsInfo;
+
+    /// Keeps the session for the next connection to this server, which resumes it if the server
+    /// agrees. To be called once the server has accepted the user of the connection: a server
+    /// that resumes sessions but refuses those who do is then met with a full handshake.
+    fn remember(&self);
 }
 
 /// A client certificate chain with its key, both PEM.
@@ -133,6 +140,22 @@ impl Options {
             extra_name_root: Some(roots::ALIYUN_IOT_ROOT_SHA256),
         }
     }
+}
+
+static RESUMPTION: AtomicBool = AtomicBool::new(true);
+
+/// Whether sessions are kept and resumed (RFC 5246 §7.3, RFC 5077). Default: yes. They are kept in
+/// memory only. Turning it off forgets those kept.
+pub fn set_resumption(on: bool) {
+    RESUMPTION.store(on, Ordering::Relaxed);
+    if !on {
+        mbed_resume::forget_all();
+    }
+}
+
+/// The setting of [`set_resumption`].
+pub fn resumption() -> bool {
+    RESUMPTION.load(Ordering::Relaxed)
 }
 
 /// Opens a TCP connection by `HAL_TCP_Establish` and a verified TLS session on it.
