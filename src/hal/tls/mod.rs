@@ -12,6 +12,7 @@
 //! * every wait is bounded by a total deadline on the monotonic clock.
 
 mod alert;
+mod application;
 mod clock;
 mod deadline;
 mod der;
