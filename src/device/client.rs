@@ -13,15 +13,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
 
-use super::backoff::Backoff;
+use super::attempt::Attempt;
+use super::backoff::{Backoff, Reconnect};
 use super::config::{Callback, Config, Host, in_callback};
 use super::dispatch::Scratch;
+use super::states::{Happening, Phase, Reaction};
 use super::subscriptions::Subscriptions;
 use super::turn::Turn;
 use crate::hal::seam;
 use crate::mqtt::{Engine, engine, topic};
 use crate::state;
-use crate::transport::{Link, LinkError};
+use crate::transport::{Dialer, HalDialer, Link, LinkError};
 
 /// Longest wait of one synchronous subscription, milliseconds (spec mqtt-session.md §10).
 const SUBSCRIBE_SYNC_MAX_MS: u64 = 10_000;
@@ -38,31 +40,29 @@ const DISCONNECT_WRITE_MS: u64 = 1_000;
 /// Why a connection is lost whose peer stopped reading.
 pub(super) const NO_DATA_TAKEN: &str = "the server takes no data";
 
-/// Where the session stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Not connected, and no reconnect is under way (before the first connect).
-    Offline,
-    /// Connected.
-    Online,
-    /// Connection lost; the application has not been told yet.
-    Lost(String),
-    /// Waiting for the next connect attempt at this time.
-    Waiting(u64),
-}
-
 /// What the calls share, under one lock.
 pub(super) struct Core {
     pub(super) engine: Engine,
     pub(super) subscriptions: Subscriptions,
     pub(super) phase: Phase,
+    /// When the next attempt is due, in [`Phase::Waiting`].
+    pub(super) wait_until: u64,
+    /// Since when the session is connected, in [`Phase::Online`].
+    pub(super) online_since: u64,
+    /// Why the connection was lost, in [`Phase::Lost`].
+    pub(super) loss: String,
     pub(super) link: Option<Arc<dyn Link>>,
     /// Counts connections, so that a writer notices that its bytes went down with an old one.
     pub(super) epoch: u64,
     /// Since when output waits because the peer does not take it.
     pub(super) stuck_since: Option<u64>,
-    /// SUBSCRIBEs under way by packet id: the handler to drop should the server refuse.
+    /// SUBSCRIBEs under way by packet id: the handler to drop should the server refuse. They stay
+    /// when the connection is lost.
     pub(super) subscribing: HashMap<u16, (String, Callback)>,
+    /// UNSUBSCRIBEs under way by packet id. They stay likewise.
+    pub(super) unsubscribing: HashMap<u16, String>,
+    /// SUBSCRIBEs of the client's own after a reconnect by packet id.
+    pub(super) renewing: HashMap<u16, String>,
     /// Synchronous subscriptions by packet id: the answer once it has come.
     pub(super) answers: HashMap<u16, Option<bool>>,
     /// The version report has not been sent yet, for want of names.
@@ -74,17 +74,24 @@ impl Core {
     /// Gives the connection up. QoS 1 messages stay for the next one. The link that comes back is
     /// to be dropped when the lock is released: destroying it is a call into the HAL.
     #[must_use]
-    fn lose(&mut self, reason: &str) -> Option<Arc<dyn Link>> {
-        if self.phase == Phase::Online {
-            self.phase = Phase::Lost(reason.to_owned());
+    fn lose(&mut self, reason: &str, reconnect: &Reconnect) -> Option<Arc<dyn Link>> {
+        if self.on(Happening::Broken) != Reaction::Drop {
+            return None;
         }
+        reason.clone_into(&mut self.loss);
+        let lasted = seam::uptime_ms().saturating_sub(self.online_since);
+        if lasted >= u64::from(reconnect.stable_ms) {
+            self.backoff.reset();
+        }
+        self.disconnected();
+        self.link.take()
+    }
+
+    /// Forgets what belongs to the connection that was.
+    fn disconnected(&mut self) {
         self.engine.disconnected();
         self.stuck_since = None;
-        self.subscribing.clear();
-        for answer in self.answers.values_mut() {
-            answer.get_or_insert(false);
-        }
-        self.link.take()
+        self.renewing.clear();
     }
 
     fn check_online(&self) -> Result<(), i32> {
@@ -112,7 +119,10 @@ pub struct OutMessage<'a> {
 pub struct Client {
     pub(super) config: Config,
     pub(super) host: Arc<dyn Host>,
+    pub(super) dialer: Arc<dyn Dialer>,
     pub(super) core: Mutex<Core>,
+    /// The connect attempt under way, while nobody lets it go on.
+    attempt: Mutex<Option<Attempt>>,
     pub(super) reading: Turn,
     writing: Turn,
     /// Empty buffer of the writer, exchanged for the one with output.
@@ -123,24 +133,36 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that is not connected yet.
+    /// A client that is not connected yet, on connections of the HAL.
     pub fn new(config: Config, host: Arc<dyn Host>) -> Self {
+        Self::with_dialer(config, host, Arc::new(HalDialer))
+    }
+
+    /// A client on connections of another kind.
+    pub fn with_dialer(config: Config, host: Arc<dyn Host>, dialer: Arc<dyn Dialer>) -> Self {
         let core = Core {
             engine: Engine::new(config.limits.clone()),
             subscriptions: Subscriptions::default(),
             phase: Phase::Offline,
+            wait_until: 0,
+            online_since: 0,
+            loss: String::new(),
             link: None,
             epoch: 0,
             stuck_since: None,
             subscribing: HashMap::new(),
+            unsubscribing: HashMap::new(),
+            renewing: HashMap::new(),
             answers: HashMap::new(),
             report_due: true,
-            backoff: Backoff::new(),
+            backoff: Backoff::default(),
         };
         Client {
             config,
             host,
+            dialer,
             core: Mutex::new(core),
+            attempt: Mutex::default(),
             reading: Turn::default(),
             writing: Turn::default(),
             spare: Mutex::default(),
@@ -155,11 +177,16 @@ impl Client {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn attempt(&self) -> MutexGuard<'_, Option<Attempt>> {
+        // Taken and replaced whole.
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Gives up connection number `epoch`, unless a later one has taken its place.
     pub(super) fn lose(&self, epoch: u64, reason: &str) {
         let link = {
             let mut core = self.core();
-            (core.epoch == epoch).then(|| core.lose(reason))
+            (core.epoch == epoch).then(|| core.lose(reason, &self.config.reconnect))
         };
         drop(link);
     }
@@ -187,7 +214,8 @@ impl Client {
     }
 
     /// Reads, dispatches, keeps alive and reconnects for `timeout_ms`. Lasts the whole time,
-    /// connected or not, and beyond it only for one connect attempt under way.
+    /// connected or not, and beyond it only for what cannot be interrupted: a handler, and one
+    /// step of a connect attempt ([`crate::transport::Dialing::step`]).
     pub fn yield_for(&self, timeout_ms: u64) {
         if in_callback() {
             log::warn!("Yield inside a handler does nothing");
@@ -360,6 +388,7 @@ impl Client {
             let pkid = core.engine.take_pkid();
             core.engine.unsubscribe(pkid, name)?;
             core.subscriptions.remove_filter(name);
+            core.unsubscribing.insert(pkid, name.to_owned());
             Ok(pkid)
         })
     }
@@ -385,11 +414,12 @@ impl Client {
         }
         let link = {
             let mut core = self.core();
-            let link = core.lose("destroyed");
-            core.phase = Phase::Offline;
-            link
+            core.on(Happening::Destroy);
+            core.disconnected();
+            core.link.take()
         };
         drop(link);
+        self.drop_attempt();
         self.reading.notify();
         self.writing.notify();
         // In a handler of this client this thread holds the token itself; the pass that called
@@ -423,6 +453,7 @@ impl Client {
         }
         core.engine.unsent(pkid);
         core.subscribing.remove(&pkid);
+        core.unsubscribing.remove(&pkid);
         core.answers.remove(&pkid);
         Err(state::STATE_SYS_DEPEND_NWK_CLOSE)
     }

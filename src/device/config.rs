@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
+use super::backoff::Reconnect;
 use crate::mqtt::{Limits, Login};
-use crate::transport::Target;
+use crate::transport::{DialBounds, Target};
 
 /// Parameters of one client. Strings are copies; they stay the same for its whole life.
 pub struct Config {
@@ -14,8 +15,31 @@ pub struct Config {
     pub login: Login,
     /// Time-outs, sizes, windows.
     pub limits: Limits,
+    /// Bounds of a connect attempt.
+    pub connect: ConnectBounds,
+    /// When the next attempt comes.
+    pub reconnect: Reconnect,
     /// The application's default handler: every event that has no handler of its own.
     pub handler: Option<Callback>,
+}
+
+/// How long one connect attempt and each of its stages may take. CONNACK has
+/// [`Limits::request_timeout_ms`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectBounds {
+    /// Name resolution, TCP, TLS.
+    pub dial: DialBounds,
+    /// Everything together, milliseconds. Looked at between steps.
+    pub attempt_ms: u64,
+}
+
+impl Default for ConnectBounds {
+    fn default() -> Self {
+        ConnectBounds {
+            dial: DialBounds::default(),
+            attempt_ms: 40_000,
+        }
+    }
 }
 
 /// A handler of the application's, as two opaque numbers: what to call and with which context.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use rumqttc::mqttbytes::v4::Publish;
 
-use super::client::{Client, NO_DATA_TAKEN, Phase, WAIT_SLICE_MS};
+use super::client::{Client, NO_DATA_TAKEN, WAIT_SLICE_MS};
 use super::config::{Callback, CallbackScope, ClientEvent, Delivery};
+use super::states::Phase;
 use super::subscriptions::Handler;
 use super::{identity, report};
 use crate::hal::seam;
@@ -28,8 +29,9 @@ impl Client {
     /// Does what is due and reads once, waiting no longer than until `end`. The caller holds the
     /// reading token.
     pub(super) fn pass(&self, end: u64, scratch: &mut Scratch) {
-        self.lifecycle();
-        if self.is_closed() {
+        self.lifecycle(end);
+        // What arrives during an attempt belongs to the attempt.
+        if self.is_closed() || matches!(self.core().phase, Phase::Dialing | Phase::Greeting) {
             return;
         }
         let now = seam::uptime_ms();
@@ -43,7 +45,7 @@ impl Client {
         let (link, epoch, wanted, timer_at, wait_until) = {
             let core = self.core();
             let wait_until = match core.phase {
-                Phase::Waiting(at) => at,
+                Phase::Waiting => core.wait_until,
                 _ => u64::MAX,
             };
             (
@@ -140,10 +142,18 @@ impl Client {
             Event::Connected { .. } | Event::Refused { .. } => {}
             Event::Message(publish) => self.message(&publish, scratch),
             Event::Published(pkid) => self.to_default(ClientEvent::PublishSuccess(pkid)),
-            Event::Unsubscribed(pkid) => self.to_default(ClientEvent::UnsubscribeSuccess(pkid)),
+            Event::Unsubscribed(pkid) => {
+                self.core().unsubscribing.remove(&pkid);
+                self.to_default(ClientEvent::UnsubscribeSuccess(pkid));
+            }
             Event::Subscribed { pkid, granted } => {
                 {
                     let mut core = self.core();
+                    if let Some(filter) = core.renewing.remove(&pkid) {
+                        drop(core);
+                        self.renewed(&filter, granted);
+                        return;
+                    }
                     let entry = core.subscribing.remove(&pkid);
                     if let (false, Some((filter, callback))) = (granted, entry) {
                         core.subscriptions.remove(&filter, callback);
@@ -168,6 +178,16 @@ impl Client {
                     self.core().engine.acknowledge(pkid);
                 }
             }
+        }
+    }
+
+    /// The answer to a SUBSCRIBE of the client's own. The application did not ask, so it gets no
+    /// event with a packet id that it does not know. A refused filter keeps its handler: the next
+    /// reconnect asks again.
+    fn renewed(&self, filter: &str, granted: bool) {
+        if !granted {
+            let text = format!("refused after reconnect - '{filter}'");
+            self.tell(state::STATE_MQTT_SUB_INFO, &text);
         }
     }
 

@@ -4,10 +4,12 @@
 //! * [`Client`]: one MQTT session of a device and the calls on it;
 //! * [`Config`]: its parameters, defaults and clamps already applied;
 //! * [`identity`]: the names an X.509 device learns from the platform;
-//! * `session`: connecting, loss and reconnect;
+//! * [`states`]: the connection as a table of states and events;
+//! * `session`, `attempt`: connecting, loss and reconnect;
 //! * `dispatch`: what a received packet sets off;
 //! * `subscriptions`, `backoff`, `turn`, `report`: their parts.
 
+mod attempt;
 mod backoff;
 mod client;
 mod config;
@@ -15,8 +17,12 @@ mod dispatch;
 pub mod identity;
 pub(crate) mod report;
 mod session;
+pub mod states;
 mod subscriptions;
 mod turn;
 
+pub use backoff::Reconnect;
 pub use client::{Client, OutMessage};
-pub use config::{Callback, ClientEvent, Config, Delivery, Host, Names, in_callback};
+pub use config::{
+    Callback, ClientEvent, Config, ConnectBounds, Delivery, Host, Names, in_callback,
+};

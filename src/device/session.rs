@@ -1,25 +1,19 @@
 //! Connecting, loss and reconnect (spec mqtt-session.md §5, §8; x509-identity.md §3).
 //!
-//! | phase | input | next | told |
-//! |---|---|---|---|
-//! | Offline | [`Client::connect`] ok | Online | state 0 |
-//! | Offline | failed | Offline | one state event per attempt |
-//! | Online | link error, protocol error, three pings, publisher's time-out | Lost | – |
-//! | Lost | next Yield | Waiting 1 s | state, DISCONNECT event |
-//! | Waiting | time reached, attempt ok | Online | state 0, RECONNECT event |
-//! | Waiting | attempt failed | Waiting 2, 4, 8, 16, 30, 30 … s | one state event |
-//! | any | close | Offline | – |
+//! The states and what leads from one to the next are the table of [`super::states`]; this file
+//! holds what the table's actions do.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::client::{Client, Phase};
+use super::attempt::{Attempt, AttemptError, Progress};
+use super::client::{Client, Core, WAIT_SLICE_MS};
 use super::config::ClientEvent;
 use super::dispatch::Scratch;
-use crate::hal::diagnostics::Stage;
+use super::states::{CONNECTION, Happening, Phase, Reaction};
 use crate::hal::seam;
-use crate::mqtt::Event;
 use crate::state;
-use crate::transport::{self, Link};
+use crate::transport::Link;
 
 /// Tries to open the network connection in the first connect, and the pause between them.
 const NETWORK_TRIES: u32 = 3;
@@ -31,26 +25,24 @@ const CONNECT_ROUNDS: u32 = 2;
 const CONNECT_PAUSE_MS: u32 = 2_000;
 /// How long the first connect waits for the identity of an X.509 device.
 pub(super) const IDENTITY_WAIT_MS: u64 = 4_500;
-/// Longest uninterrupted wait for CONNACK.
-const CONNACK_SLICE_MS: u64 = 200;
 
-/// Why a connect attempt failed.
-struct AttemptError {
-    code: i32,
-    text: String,
-    /// Whether the same attempt could succeed a moment later.
-    retry: bool,
-    /// Whether the server stayed silent after CONNECT.
-    silent: bool,
-}
-
-impl AttemptError {
-    fn refused(code: i32, text: String) -> Self {
-        AttemptError {
-            code,
-            text,
-            retry: false,
-            silent: false,
+impl Core {
+    /// Changes the phase as the table says, and tells what is to be done.
+    pub(super) fn on(&mut self, happening: Happening) -> Reaction {
+        match CONNECTION.row(self.phase, happening) {
+            Some(row) => {
+                if row.next != self.phase {
+                    log::debug!(
+                        "connection: {:?}, {happening:?}: {:?}",
+                        self.phase,
+                        row.next
+                    );
+                }
+                self.phase = row.next;
+                row.action
+            }
+            // A test shows that the table has no hole.
+            None => Reaction::Impossible,
         }
     }
 }
@@ -76,29 +68,44 @@ impl Client {
         let mut network_tries = 0;
         let mut rounds = 0;
         loop {
-            let error = match self.attempt() {
-                Ok(_) => return Ok(()),
+            let error = match self.first_attempt() {
+                Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            self.tell(error.code, &error.text);
-            let pause = if error.silent {
+            let (exhausted, pause) = if error.silent {
                 rounds += 1;
-                if rounds >= CONNECT_ROUNDS {
-                    return Err(state::STATE_MQTT_CONN_RETRY_EXCEED_MAX);
-                }
-                CONNECT_PAUSE_MS
+                (rounds >= CONNECT_ROUNDS, CONNECT_PAUSE_MS)
             } else {
                 network_tries += 1;
-                if !error.retry || network_tries >= NETWORK_TRIES {
-                    return Err(error.code);
-                }
-                NETWORK_PAUSE_MS
+                let exhausted = !error.retry || network_tries >= NETWORK_TRIES;
+                (exhausted, NETWORK_PAUSE_MS)
             };
             let elapsed = seam::uptime_ms().saturating_sub(started);
-            if elapsed + u64::from(pause) >= CONNECT_BUDGET_MS {
-                return Err(error.code);
+            let late = elapsed + u64::from(pause) >= CONNECT_BUDGET_MS;
+            if exhausted || late || self.is_closed() {
+                self.core().on(Happening::GaveUp);
+                return Err(match exhausted && error.silent {
+                    true => state::STATE_MQTT_CONN_RETRY_EXCEED_MAX,
+                    false => error.code,
+                });
             }
             seam::sleep_ms(pause);
+        }
+    }
+
+    /// One attempt from begin to end.
+    fn first_attempt(&self) -> Result<(), AttemptError> {
+        let mut outcome = self.begin_attempt(Happening::Start);
+        while outcome.is_none() && !self.is_closed() {
+            outcome = self.continue_attempt(seam::uptime_ms() + WAIT_SLICE_MS);
+        }
+        match outcome {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => {
+                self.tell(error.code, &error.text);
+                Err(error)
+            }
+            None => Err(AttemptError::destroyed()),
         }
     }
 
@@ -124,203 +131,186 @@ impl Client {
         }
     }
 
-    /// Tells of a loss and reconnects when it is time. The caller holds the reading token.
-    pub(super) fn lifecycle(&self) {
-        let phase = self.core().phase.clone();
-        match phase {
-            Phase::Lost(reason) => {
-                {
-                    let mut core = self.core();
-                    core.backoff = super::backoff::Backoff::new();
-                    let wait = core.backoff.next(seam::random);
-                    core.phase = Phase::Waiting(seam::uptime_ms() + wait);
-                }
-                self.tell(
-                    state::STATE_SYS_DEPEND_NWK_CLOSE,
-                    &format!("disconnected: {reason}"),
-                );
-                self.to_default(ClientEvent::Disconnected);
+    /// Tells of a loss, begins an attempt when it is time, and lets one under way go on until
+    /// `end`. The caller holds the reading token.
+    pub(super) fn lifecycle(&self, end: u64) {
+        let (phase, due) = {
+            let core = self.core();
+            (core.phase, seam::uptime_ms() >= core.wait_until)
+        };
+        let outcome = match phase {
+            Phase::Lost => {
+                self.announce_loss();
+                return;
             }
-            Phase::Waiting(at) if self.is_constructed() && seam::uptime_ms() >= at => {
-                self.reconnect()
-            }
-            _ => {}
-        }
-    }
-
-    fn reconnect(&self) {
-        match self.attempt() {
-            Ok(session_present) => {
-                if !session_present {
-                    self.resubscribe();
-                }
-                self.core().backoff = super::backoff::Backoff::new();
-                self.tell(state::STATE_SUCCESS, "reconnected");
-                self.to_default(ClientEvent::Reconnected);
-            }
-            Err(error) => {
-                let wait = {
-                    let mut core = self.core();
-                    let wait = core.backoff.next(seam::random);
-                    core.phase = Phase::Waiting(seam::uptime_ms() + wait);
-                    wait
-                };
+            Phase::Waiting if due && self.is_constructed() => self.begin_attempt(Happening::Due),
+            Phase::Dialing | Phase::Greeting if self.is_constructed() => None,
+            _ => return,
+        };
+        match outcome.or_else(|| self.continue_attempt(end)) {
+            None => {}
+            Some(Ok(session_present)) => self.welcome(session_present),
+            Some(Err(error)) => {
+                let wait = self.draw_wait();
                 self.tell(error.code, &error.text);
                 log::info!("next connect attempt in {wait} ms");
             }
         }
     }
 
-    /// The server has no session: every filter that had one is subscribed again.
-    fn resubscribe(&self) {
-        let mut core = self.core();
-        for (filter, qos) in core.subscriptions.filters() {
-            let pkid = core.engine.take_pkid();
-            if let Err(code) = core.engine.subscribe(pkid, &filter, qos) {
-                log::warn!("cannot subscribe {filter} again: {code}");
-            }
-        }
-    }
-
-    /// One connection and one CONNECT. Whether the server kept the session.
-    fn attempt(&self) -> Result<bool, AttemptError> {
-        let link = transport::connect(&self.config.target).map_err(|failure| {
-            let verify = failure.stage == Stage::TlsVerify;
-            AttemptError {
-                code: if verify {
-                    state::ERROR_CERT_VERIFY_FAIL
-                } else {
-                    state::STATE_SYS_DEPEND_NWK_CLOSE
-                },
-                text: failure.text,
-                retry: !matches!(failure.stage, Stage::TlsVerify | Stage::TlsConfig),
-                silent: false,
-            }
-        })?;
-        let connect = {
+    fn announce_loss(&self) {
+        let reason = {
             let mut core = self.core();
-            core.engine.connect(&self.config.login).map_err(|code| {
-                AttemptError::refused(code, "CONNECT exceeds the write buffer".to_owned())
-            })?
+            if core.on(Happening::Pass) != Reaction::Announce {
+                return;
+            }
+            std::mem::take(&mut core.loss)
         };
-        let deadline = seam::uptime_ms() + self.config.limits.request_timeout_ms;
-        let result = self
-            .write_connect(&*link, &connect, deadline)
-            .and_then(|()| self.await_connack(&*link, deadline))
-            .inspect(|_| link.accepted());
+        let wait = self.draw_wait();
+        log::info!("disconnected: {reason}; next connect attempt in {wait} ms");
+        let text = format!("disconnected: {reason}");
+        self.tell(state::STATE_SYS_DEPEND_NWK_CLOSE, &text);
+        self.to_default(ClientEvent::Disconnected);
+    }
+
+    /// Sets the time of the next attempt; how far away it is.
+    fn draw_wait(&self) -> u64 {
+        // The random generator is the port's: it is not called under the lock. The caller holds
+        // the reading token, and without a connection nobody else touches the schedule.
+        let mut backoff = std::mem::take(&mut self.core().backoff);
+        let wait = backoff.next(&self.config.reconnect, seam::random);
         let mut core = self.core();
-        match result {
-            Ok(session_present) if !self.is_closed() => {
-                core.link = Some(Arc::clone(&link));
-                core.epoch += 1;
-                core.stuck_since = None;
-                core.phase = Phase::Online;
-                Ok(session_present)
+        core.backoff = backoff;
+        core.wait_until = seam::uptime_ms().saturating_add(wait);
+        wait
+    }
+
+    /// Begins an attempt. `None`: it is under way.
+    fn begin_attempt(&self, happening: Happening) -> Option<Result<bool, AttemptError>> {
+        if self.core().on(happening) != Reaction::Dial {
+            return Some(Err(AttemptError::destroyed()));
+        }
+        match Attempt::begin(self, seam::uptime_ms()) {
+            Ok(attempt) => {
+                self.keep_attempt(attempt);
+                None
             }
-            Ok(_) => {
-                core.engine.disconnected();
-                Err(AttemptError::refused(
-                    state::STATE_USER_INPUT_INVALID,
-                    "destroyed".to_owned(),
-                ))
-            }
-            Err(error) => {
-                core.engine.disconnected();
-                Err(error)
-            }
+            Err(error) => Some(Err(self.attempt_failed(Happening::Failed, error))),
         }
     }
 
-    fn write_connect(
-        &self,
-        link: &dyn Link,
-        packet: &[u8],
-        deadline: u64,
-    ) -> Result<(), AttemptError> {
-        let mut rest = packet;
-        while !rest.is_empty() {
-            let left = deadline.saturating_sub(seam::uptime_ms());
-            let wait = u32::try_from(left).unwrap_or(u32::MAX);
-            if wait == 0 {
-                return Err(silent());
-            }
-            match link.write(rest, wait) {
-                Ok(written) => rest = &rest[written.min(rest.len())..],
-                Err(error) => return Err(broken(&error)),
-            }
-        }
-        Ok(())
-    }
-
-    fn await_connack(&self, link: &dyn Link, deadline: u64) -> Result<bool, AttemptError> {
-        let mut buffer = vec![0u8; 4096];
-        loop {
-            let (event, wanted) = {
-                let mut core = self.core();
-                let event = core.engine.next_event(seam::uptime_ms());
-                (event, core.engine.wanted())
+    /// Lets the attempt under way go on until `end`. `None`: it still is.
+    fn continue_attempt(&self, end: u64) -> Option<Result<bool, AttemptError>> {
+        let mut attempt = self.attempt().take()?;
+        let mut progress = attempt.step(self, end);
+        if let Progress::Opened(link) = progress {
+            progress = match self.core().on(Happening::Opened) {
+                Reaction::Greet => Progress::Pending,
+                _ => return None,
             };
-            match event {
-                Ok(Some(Event::Connected { session_present })) => return Ok(session_present),
-                Ok(Some(Event::Refused { code })) => return Err(refusal(code)),
-                Ok(_) => {}
-                Err(error) => {
-                    return Err(AttemptError {
-                        code: state::STATE_MQTT_DESERIALIZE_CONNACK_ERROR,
-                        text: format!("instead of CONNACK: {error}"),
-                        retry: false,
-                        silent: false,
-                    });
-                }
+            if let Err(error) = attempt.greet(self, link) {
+                progress = Progress::Failed(error);
             }
-            let now = seam::uptime_ms();
-            if now >= deadline || self.is_closed() {
-                return Err(silent());
+        }
+        match progress {
+            Progress::Pending | Progress::Opened(_) => {
+                self.keep_attempt(attempt);
+                None
             }
-            let wait = u32::try_from((deadline - now).min(CONNACK_SLICE_MS)).unwrap_or(1);
-            match link.read(&mut buffer, wanted, wait.max(1)) {
-                Ok(count) => self
-                    .core()
-                    .engine
-                    .receive(&buffer[..count.min(buffer.len())]),
-                Err(error) => return Err(broken(&error)),
+            Progress::Accepted {
+                link,
+                session_present,
+            } => self.go_online(link, session_present),
+            Progress::Refused(error) => Some(Err(self.attempt_failed(Happening::Refused, error))),
+            Progress::Failed(error) => Some(Err(self.attempt_failed(Happening::Failed, error))),
+        }
+    }
+
+    /// Puts the attempt back for the next step, unless the client was destroyed meanwhile.
+    fn keep_attempt(&self, attempt: Attempt) {
+        *self.attempt() = Some(attempt);
+        if self.is_closed() {
+            self.drop_attempt();
+        }
+    }
+
+    /// Gives up the attempt under way, if there is one.
+    pub(super) fn drop_attempt(&self) {
+        // Dropping it is a call into the HAL: not under the lock.
+        let attempt = self.attempt().take();
+        drop(attempt);
+    }
+
+    fn attempt_failed(&self, happening: Happening, error: AttemptError) -> AttemptError {
+        let mut core = self.core();
+        core.engine.disconnected();
+        core.on(happening);
+        error
+    }
+
+    fn go_online(
+        &self,
+        link: Arc<dyn Link>,
+        session_present: bool,
+    ) -> Option<Result<bool, AttemptError>> {
+        link.accepted();
+        let mut core = self.core();
+        if core.on(Happening::Accepted) != Reaction::Welcome {
+            // Destroyed while CONNACK was read.
+            core.engine.disconnected();
+            return None;
+        }
+        core.link = Some(link);
+        core.epoch += 1;
+        core.stuck_since = None;
+        core.online_since = seam::uptime_ms();
+        Some(Ok(session_present))
+    }
+
+    fn welcome(&self, session_present: bool) {
+        self.subscribe_again(session_present);
+        self.tell(state::STATE_SUCCESS, "reconnected");
+        self.to_default(ClientEvent::Reconnected);
+    }
+
+    /// Tells the server what it does not know any more. What the application still waits for an
+    /// answer to goes out again under its packet id; the other filters only if the server has no
+    /// session, under ids of their own.
+    fn subscribe_again(&self, session_present: bool) {
+        let mut core = self.core();
+        let core = &mut *core;
+        let failed = |filter: &str, code| {
+            log::warn!("cannot subscribe {filter} again: {code}");
+        };
+        let filters = core.subscriptions.filters();
+        let qos: HashMap<&str, u8> = filters.iter().map(|(f, qos)| (f.as_str(), *qos)).collect();
+        let mut under_way = HashSet::new();
+        let mut subscribing: Vec<_> = core.subscribing.iter().collect();
+        subscribing.sort_by_key(|(pkid, _)| **pkid);
+        for (pkid, (filter, _)) in subscribing {
+            let qos = qos.get(filter.as_str()).copied().unwrap_or(0);
+            if let Err(code) = core.engine.subscribe(*pkid, filter, qos) {
+                failed(filter, code);
+            }
+            under_way.insert(filter.as_str());
+        }
+        for (pkid, filter) in &core.unsubscribing {
+            if let Err(code) = core.engine.unsubscribe(*pkid, filter) {
+                failed(filter, code);
+            }
+        }
+        if session_present {
+            return;
+        }
+        for (filter, qos) in &filters {
+            if under_way.contains(filter.as_str()) {
+                continue;
+            }
+            let pkid = core.engine.take_pkid();
+            match core.engine.subscribe(pkid, filter, *qos) {
+                Ok(()) => drop(core.renewing.insert(pkid, filter.clone())),
+                Err(code) => failed(filter, code),
             }
         }
     }
-}
-
-fn silent() -> AttemptError {
-    AttemptError {
-        code: state::STATE_SYS_DEPEND_NWK_TIMEOUT,
-        text: "no CONNACK within the request time-out".to_owned(),
-        retry: true,
-        silent: true,
-    }
-}
-
-fn broken(error: &transport::LinkError) -> AttemptError {
-    AttemptError {
-        code: state::STATE_SYS_DEPEND_NWK_CLOSE,
-        text: format!("before CONNACK: {error}"),
-        retry: true,
-        silent: false,
-    }
-}
-
-fn refusal(code: u8) -> AttemptError {
-    let (state_code, text) = match code {
-        1 => (
-            state::STATE_MQTT_CONNACK_VERSION_UNACCEPT,
-            "protocol version not accepted",
-        ),
-        2 => (state::STATE_MQTT_CONNACK_IDENT_REJECT, "client id rejected"),
-        3 => (state::STATE_MQTT_CONNACK_SERVICE_NA, "server unavailable"),
-        4 => (
-            state::STATE_MQTT_CONNACK_BAD_USERDATA,
-            "bad user name or password",
-        ),
-        5 => (state::STATE_MQTT_CONNACK_NOT_AUTHORIZED, "not authorized"),
-        _ => (state::STATE_MQTT_CONNACK_UNKNOWN_ERROR, "unknown reason"),
-    };
-    AttemptError::refused(state_code, format!("CONNACK {code}: {text}"))
 }

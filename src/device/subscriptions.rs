@@ -1,5 +1,6 @@
 //! The application's handlers by topic filter, in order of subscription.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -89,12 +90,14 @@ impl Subscriptions {
     /// The filters subscribed at the server, each once, with the highest QoS asked for.
     pub(super) fn filters(&self) -> Vec<(String, u8)> {
         let mut filters: Vec<(String, u8)> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
         for entry in &self.entries {
             let Some(qos) = entry.qos else { continue };
-            match filters.iter_mut().find(|(f, _)| *f == entry.filter) {
-                Some((_, known)) => *known = qos.max(*known),
-                None => filters.push((entry.filter.clone(), qos)),
-            }
+            let place = *places.entry(&entry.filter).or_insert_with(|| {
+                filters.push((entry.filter.clone(), qos));
+                filters.len() - 1
+            });
+            filters[place].1 = filters[place].1.max(qos);
         }
         filters
     }

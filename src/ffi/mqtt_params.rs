@@ -9,7 +9,7 @@ use super::dev_sign_api::{domain, replaceable_hmac_sha256};
 use super::mqtt_types::iotx_mqtt_param_t;
 use super::registry::{self, StateSlot};
 use super::{cstr, ioctl};
-use crate::device::Config;
+use crate::device::{Config, ConnectBounds, Reconnect};
 use crate::hal::seam;
 use crate::mqtt::{Limits, Login};
 use crate::sign::link_sdk::{self, Device, Domain, SecureMode};
@@ -237,6 +237,8 @@ pub(super) unsafe fn build(
             request_timeout_ms: clamp(param.request_timeout_ms, rules.request_timeout_ms),
             keepalive_ms: clamp(param.keepalive_interval_ms, KEEPALIVE_MS),
         },
+        connect: ConnectBounds::default(),
+        reconnect: Reconnect::default(),
         handler: super::mqtt_host::callback(param.handle_event.h_fp, param.handle_event.pcontext),
     })
 }

@@ -4,16 +4,12 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Mutex;
 
-use zeroize::Zeroizing;
-
 use super::barrier::guard;
 use crate::hal::diagnostics::{self, Failure, Stage};
 use crate::hal::tls::{self, ClockPolicy, Identity, Options, Purpose, ServerName, TlsError};
 
 /// Longest host argument read, without its NUL; a DNS name has 253 characters at most.
 const MAX_HOST: usize = 255;
-/// Longest PEM text read from `g_cli_crt` and `g_cli_key`, which carry no length.
-const MAX_IDENTITY_PEM: usize = 256 * 1024;
 
 const ERROR: c_int = -1;
 const PEER_CLOSED: c_int = -2;
@@ -39,13 +35,6 @@ pub static iotx_port_roots: [u8; tls::roots::BUNDLE_C.len()] = {
     copy
 };
 
-unsafe extern "C" {
-    /// Client certificate chain of the application, PEM; null or empty for none.
-    static mut g_cli_crt: *const c_char;
-    /// Its private key, PEM.
-    static mut g_cli_key: *const c_char;
-}
-
 /// The bytes of a C string, without NUL, reading at most `max` bytes; `None` if there is no NUL
 /// among the first `max + 1`.
 ///
@@ -58,47 +47,13 @@ unsafe fn bounded<'a>(text: *const c_char, max: usize) -> Option<&'a [u8]> {
     (length <= max).then(|| unsafe { std::slice::from_raw_parts(text.cast(), length) })
 }
 
-/// Reads `g_cli_crt` and `g_cli_key` as they are now.
-fn application_identity() -> Result<Option<Identity>, Failure> {
-    // SAFETY: both are defined, by the application or in src/shim/tls.c. They are read once as
-    // whole pointers; an application that changes them does so between its own connects.
-    let (certificate, key) = unsafe {
-        (
-            (&raw const g_cli_crt).read_volatile(),
-            (&raw const g_cli_key).read_volatile(),
-        )
-    };
-    let read = |pem: *const c_char, what: &str| {
-        if pem.is_null() {
-            return Ok(&[][..]);
-        }
-        // SAFETY: the contract of these symbols is a NUL-terminated PEM text.
-        unsafe { bounded(pem, MAX_IDENTITY_PEM) }
-            .ok_or_else(|| Failure::new(Stage::TlsConfig, format!("{what} is too long")))
-    };
-    let certificate = read(certificate, "client certificate (g_cli_crt)")?;
-    let key = read(key, "client key (g_cli_key)")?;
-    match (certificate.is_empty(), key.is_empty()) {
-        (true, true) => Ok(None),
-        (true, false) => Err(Failure::new(
-            Stage::TlsConfig,
-            "client key without a client certificate",
-        )),
-        // An empty key is reported where the pair is loaded.
-        (false, _) => Ok(Some(Identity {
-            certificate_pem: certificate.to_vec(),
-            key_pem: Zeroizing::new(key.to_vec()),
-        })),
-    }
-}
-
 fn establish(host: Option<&[u8]>, port: u16, ca: &[u8]) -> Result<usize, Failure> {
     let host = host.ok_or_else(|| Failure::new(Stage::TlsConfig, "host name is too long"))?;
     let host = String::from_utf8_lossy(host);
     let server = ServerName::parse(&host).map_err(|text| Failure::new(Stage::TlsConfig, text))?;
     let mut options = Options::new(server, port, ca.to_vec());
     if tls::current_purpose() == Purpose::Mqtt {
-        options.identity = application_identity()?;
+        options.identity = Identity::of_application()?;
     }
     tls::connect(&options).map(tls::handles::insert)
 }

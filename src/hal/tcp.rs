@@ -4,22 +4,19 @@
 //! A connection is a plain socket descriptor. Sockets are non-blocking from birth; every wait is
 //! one `poll` with the time left. Descriptor 0 is as good as any other.
 
+mod connect;
+mod resolve;
+
 use std::io;
 use std::mem;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
-use super::diagnostics::{Failure, Stage};
+pub use connect::{Connecting, connect};
 
 /// Longest host name, in bytes (RFC 1035 in text form).
 pub const MAX_HOST_LEN: usize = 253;
-
-/// Resolver threads that may be under way at once. A resolver that hangs cannot be stopped, only
-/// abandoned; without a limit, reconnecting to a dead name server would pile them up.
-const MAX_RESOLVERS: usize = 16;
 
 /// How long setting up a connection may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,176 +59,7 @@ fn left_until(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }
 
-// ---- set-up ------------------------------------------------------------------------------------
-
-/// Connects to `host` (a name or an address literal, no brackets) on `port`.
-///
-/// Addresses are tried in the order of the resolver. The descriptor is non-blocking, closed on
-/// exec, and sends without delay.
-pub fn connect(host: &str, port: u16, limits: &Limits) -> Result<OwnedFd, Failure> {
-    if host.is_empty() || host.len() > MAX_HOST_LEN || host.contains('\0') {
-        let text = format!(
-            "host name of {} bytes, 1 to {MAX_HOST_LEN} allowed",
-            host.len()
-        );
-        return Err(Failure::new(Stage::Resolve, text));
-    }
-    let deadline = deadline_in(limits.total);
-    let addresses = match host.parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => {
-            let limit = limits.resolve.min(limits.total);
-            resolve(host, port, limit, &RESOLVERS, system_lookup)?
-        }
-    };
-    connect_first(&addresses, deadline, limits)
-        .map_err(|reason| Failure::new(Stage::Connect, with_host(reason, host, &addresses)))
-}
-
-/// Says which name led to the address, where that is not the same.
-fn with_host(reason: String, host: &str, addresses: &[SocketAddr]) -> String {
-    match addresses {
-        [only] if only.ip().to_string() == host => reason,
-        [_] => format!("{reason} ({host})"),
-        _ => format!("{reason} ({host}, {} addresses)", addresses.len()),
-    }
-}
-
-/// Counts the resolver threads under way.
-static RESOLVERS: AtomicUsize = AtomicUsize::new(0);
-
-/// One resolver thread's place among [`MAX_RESOLVERS`], given back however the thread ends.
-struct Place(&'static AtomicUsize);
-
-impl Place {
-    fn take(under_way: &'static AtomicUsize) -> Option<Place> {
-        let place = Place(under_way);
-        (under_way.fetch_add(1, Ordering::AcqRel) < MAX_RESOLVERS).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// Asks the system's resolver, for as long as that takes.
-fn system_lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    (host, port).to_socket_addrs().map(Iterator::collect)
-}
-
-/// Looks the name up in a thread of its own, since the resolver knows no time-out.
-fn resolve(
-    host: &str,
-    port: u16,
-    limit: Duration,
-    under_way: &'static AtomicUsize,
-    lookup: impl FnOnce(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + 'static,
-) -> Result<Vec<SocketAddr>, Failure> {
-    let failure = |why: &dyn std::fmt::Display| {
-        Failure::new(Stage::Resolve, format!("cannot resolve host {host}: {why}"))
-    };
-    let Some(place) = Place::take(under_way) else {
-        return Err(failure(&"too many earlier questions unanswered"));
-    };
-    // Not a channel: waiting on one would allocate for each thread of the application.
-    let answer = Arc::new((Mutex::new(None), Condvar::new()));
-    let given = Arc::clone(&answer);
-    let name = host.to_owned();
-    std::thread::Builder::new()
-        .name("iotx-resolve".into())
-        .spawn(move || {
-            let _place = place;
-            let found = lookup(&name, port);
-            // Nobody waits any more after a time-out; then the answer is of no use.
-            *given.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
-            given.1.notify_one();
-        })
-        .map_err(|error| failure(&format_args!("no thread: {error}")))?;
-    let empty = answer.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut found, _) = answer
-        .1
-        .wait_timeout_while(empty, limit, |found| found.is_none())
-        .unwrap_or_else(PoisonError::into_inner);
-    match found.take() {
-        Some(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
-        Some(Ok(_)) => Err(failure(&"no address")),
-        Some(Err(error)) => Err(failure(&error)),
-        None => Err(failure(&format_args!(
-            "no answer after {} s",
-            limit.as_secs_f32()
-        ))),
-    }
-}
-
-/// The first address that accepts, or the reason of the last one that did not.
-fn connect_first(
-    addresses: &[SocketAddr],
-    deadline: Instant,
-    limits: &Limits,
-) -> Result<OwnedFd, String> {
-    let mut reason = format!("connect timed out after {} s", limits.total.as_secs_f32());
-    for (index, address) in addresses.iter().enumerate() {
-        let left = left_until(deadline);
-        if left.is_zero() {
-            break;
-        }
-        let others = u32::try_from(addresses.len() - index - 1).unwrap_or(u32::MAX);
-        let limit = match others {
-            0 => left,
-            // Many addresses share the time, so that a dead family does not use it up.
-            _ => (left / others.saturating_add(1))
-                .max(Duration::from_secs(1))
-                .min(limits.per_address)
-                .min(left),
-        };
-        match connect_one(address, limit) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => {
-                reason = match error.kind() {
-                    io::ErrorKind::ConnectionRefused => format!("connection refused by {address}"),
-                    io::ErrorKind::TimedOut => {
-                        format!(
-                            "connect to {address} timed out after {:.1} s",
-                            limit.as_secs_f32()
-                        )
-                    }
-                    _ => format!("cannot connect to {address}: {error}"),
-                };
-                log::debug!("{reason}");
-            }
-        }
-    }
-    Err(reason)
-}
-
-/// One non-blocking connect, waited for at most `limit`.
-fn connect_one(address: &SocketAddr, limit: Duration) -> io::Result<OwnedFd> {
-    let deadline = deadline_in(limit);
-    let socket = new_socket(address)?;
-    let fd = socket.as_raw_fd();
-    let (raw, raw_len) = to_raw(address);
-    // SAFETY: `raw` holds an address of `raw_len` bytes, and the descriptor is ours.
-    let status = unsafe { libc::connect(fd, (&raw const raw).cast(), raw_len) };
-    if status != 0 {
-        let error = io::Error::last_os_error();
-        // Interrupted: the connection goes on in the background, as with in progress.
-        let going_on = matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR));
-        if !going_on {
-            return Err(error);
-        }
-        if wait_for(fd, libc::POLLOUT, deadline)? == 0 {
-            return Err(io::Error::from(io::ErrorKind::TimedOut));
-        }
-        match int_option(fd, libc::SO_ERROR)? {
-            0 => {}
-            error => return Err(io::Error::from_raw_os_error(error)),
-        }
-    }
-    set_int_option(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
-    Ok(socket)
-}
+// ---- sockets ---------------------------------------------------------------------------------
 
 /// A stream socket, non-blocking and closed on exec from the start where the system can do that.
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -35,6 +35,8 @@ pub const SKIPPED_BEFORE_CONNACK: u8 = 10;
 /// Longest packet of the protocol: a remaining length of four bytes and the fixed header
 /// (MQTT 3.1.1 §2.2.3).
 const PACKET_MAX: usize = 268_435_455 + FIXED_HEADER_MAX;
+/// SUBSCRIBEs and UNSUBSCRIBEs under way at once, so that packet ids never run out.
+pub const PENDING_MAX: usize = 16_384;
 /// Largest keep-alive the platform accepts, seconds.
 const KEEP_ALIVE_MAX_S: u64 = 1200;
 
@@ -357,7 +359,7 @@ impl Engine {
     pub fn take_pkid(&mut self) -> u16 {
         loop {
             self.last_pkid = self.last_pkid.checked_add(1).unwrap_or(1);
-            // At most `inflight_max` plus the SUBSCRIBEs under way are taken, far below 65535.
+            // Most of the 65535 are always free: see PENDING_MAX, and the list of messages.
             let pkid = self.last_pkid;
             if !self.inflight.contains(pkid) && !self.pending.contains(&pkid) {
                 return pkid;
@@ -411,13 +413,14 @@ impl Engine {
 
     /// Adds a SUBSCRIBE for one filter to the output. `qos` is 0, 1 or 2 as the caller wants it on the wire.
     ///
-    /// Error: `STATE_MQTT_SERIALIZE_SUB_ERROR`.
+    /// Errors: `STATE_MQTT_SERIALIZE_SUB_ERROR`, `STATE_MQTT_SUB_EXCEED_MAX` ([`PENDING_MAX`]).
     pub fn subscribe(&mut self, pkid: u16, filter: &str, qos: u8) -> Result<(), i32> {
         let qos = match qos {
             0 => QoS::AtMostOnce,
             1 => QoS::AtLeastOnce,
             _ => QoS::ExactlyOnce,
         };
+        self.check_pending()?;
         let mut packet = Subscribe::new(filter, qos);
         packet.pkid = pkid;
         if packet.size() > self.limits.write_max {
@@ -431,8 +434,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Adds an UNSUBSCRIBE for one filter to the output. Error: `STATE_MQTT_SERIALIZE_UNSUB_ERROR`.
+    /// Adds an UNSUBSCRIBE for one filter to the output. Errors:
+    /// `STATE_MQTT_SERIALIZE_UNSUB_ERROR`, `STATE_MQTT_SUB_EXCEED_MAX` ([`PENDING_MAX`]).
     pub fn unsubscribe(&mut self, pkid: u16, filter: &str) -> Result<(), i32> {
+        self.check_pending()?;
         let mut packet = Unsubscribe::new(filter);
         packet.pkid = pkid;
         if packet.size() > self.limits.write_max {
@@ -444,6 +449,13 @@ impl Engine {
         )?;
         self.pending.insert(pkid);
         Ok(())
+    }
+
+    fn check_pending(&self) -> Result<(), i32> {
+        match self.pending.len() < PENDING_MAX {
+            true => Ok(()),
+            false => Err(state::STATE_MQTT_SUB_EXCEED_MAX),
+        }
     }
 
     /// Adds the PUBACK for a delivered QoS 1 message to the output.

@@ -10,6 +10,9 @@ use zeroize::Zeroize;
 /// The DUP bit of a PUBLISH's first byte.
 const DUP: u8 = 0x08;
 
+/// Most messages in flight, so that packet ids never run out.
+pub const LIMIT_MAX: usize = 32_768;
+
 struct Message {
     pkid: u16,
     packet: Vec<u8>,
@@ -33,12 +36,12 @@ pub struct Inflight {
 }
 
 impl Inflight {
-    /// A list with room for `limit` messages of the application.
+    /// A list with room for `limit` messages of the application, but at most [`LIMIT_MAX`].
     pub fn new(limit: usize) -> Self {
         Inflight {
             messages: VecDeque::new(),
             counted: 0,
-            limit,
+            limit: limit.min(LIMIT_MAX),
         }
     }
 

@@ -4,6 +4,8 @@
 //! target and on whose HAL is linked: when the HAL is our own, the *fast path* takes whatever has
 //! arrived in one call; when the application overrides it, the *contract path* asks `HAL_*_Read`
 //! for exactly the bytes that the packet under way needs, since a port may wait for all of them.
+//! In the same way a connection is set up by a [`Dialing`]: on the fast path it advances step by
+//! step, on the contract path one step is the one call that a port has for it.
 
 mod tcp;
 mod tls;
@@ -11,8 +13,11 @@ mod tls;
 use std::ffi::CString;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::hal::diagnostics::{Failure, Stage, TlsInfo};
+use crate::hal::tcp::Limits;
+use crate::hal::tls::DEFAULT_HANDSHAKE_TIMEOUT_MS;
 
 /// How the stream is protected.
 #[derive(Clone)]
@@ -74,16 +79,68 @@ pub trait Link: Send + Sync {
     fn accepted(&self) {}
 }
 
-/// Opens a connection. Blocks for name resolution, connect and handshake, each bounded by the
-/// HAL (ours: 10 s each).
-pub fn connect(target: &Target) -> Result<Arc<dyn Link>, Failure> {
-    // A reason left by an earlier call of this thread is not the reason of this one.
-    let _ = crate::hal::diagnostics::take();
-    match &target.security {
-        Security::Tcp => tcp::TcpLink::open(target).map(|link| Arc::new(link) as Arc<dyn Link>),
-        Security::Tls { ca_pem } => {
-            tls::TlsLink::open(target, ca_pem).map(|link| Arc::new(link) as Arc<dyn Link>)
+/// Bounds of setting a connection up, milliseconds each. They hold where the HAL is our own; a
+/// port's `HAL_TCP_Establish` and `HAL_SSL_Establish` block for as long as they do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DialBounds {
+    /// Name resolution.
+    pub resolve_ms: u32,
+    /// One address, while another is left to try.
+    pub address_ms: u32,
+    /// Name resolution and TCP connect, all addresses together.
+    pub network_ms: u32,
+    /// TLS handshake, behind the TCP connect.
+    pub handshake_ms: u32,
+}
+
+impl Default for DialBounds {
+    fn default() -> Self {
+        DialBounds {
+            resolve_ms: 10_000,
+            address_ms: 5_000,
+            network_ms: 10_000,
+            handshake_ms: DEFAULT_HANDSHAKE_TIMEOUT_MS,
         }
+    }
+}
+
+impl DialBounds {
+    fn tcp(&self) -> Limits {
+        let duration = |ms: u32| Duration::from_millis(ms.into());
+        Limits {
+            resolve: duration(self.resolve_ms),
+            per_address: duration(self.address_ms),
+            total: duration(self.network_ms),
+        }
+    }
+}
+
+/// Where links come from.
+pub trait Dialer: Send + Sync {
+    /// Begins a connection to `target`. Does not block.
+    fn dial(&self, target: &Target, bounds: &DialBounds) -> Result<Box<dyn Dialing>, Failure>;
+}
+
+/// A connection being set up. Dropping it gives it up.
+pub trait Dialing: Send {
+    /// Goes on for at most about `wait_ms`. `Ok(None)`: not there yet, call again; after anything
+    /// else it is over.
+    ///
+    /// One step lasts longer by computing a handshake message, and by a blocking
+    /// `HAL_TCP_Establish` or `HAL_SSL_Establish` of the application's own port, which cannot be
+    /// interrupted.
+    fn step(&mut self, wait_ms: u32) -> Result<Option<Arc<dyn Link>>, Failure>;
+}
+
+/// Connections over the HAL: our own step by step, a port's in one call.
+pub struct HalDialer;
+
+impl Dialer for HalDialer {
+    fn dial(&self, target: &Target, bounds: &DialBounds) -> Result<Box<dyn Dialing>, Failure> {
+        Ok(match &target.security {
+            Security::Tcp => Box::new(tcp::TcpDialing::start(target, bounds)?),
+            Security::Tls { ca_pem } => Box::new(tls::TlsDialing::start(target, ca_pem, bounds)?),
+        })
     }
 }
 

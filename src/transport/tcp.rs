@@ -1,22 +1,66 @@
 //! Plain TCP over `HAL_TCP_*`.
 
-use super::{Link, LinkError, Target, reason};
-use crate::hal::diagnostics::{Failure, Stage, TlsInfo};
+use std::ffi::CString;
+use std::os::fd::IntoRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{DialBounds, Dialing, Link, LinkError, Target, reason};
+use crate::hal::diagnostics::{self, Failure, Stage, TlsInfo};
 use crate::hal::seam::{self, StreamError};
+use crate::hal::tcp;
 
 pub(super) struct TcpLink {
     handle: usize,
     fast: bool,
 }
 
-impl TcpLink {
-    pub(super) fn open(target: &Target) -> Result<Self, Failure> {
-        let handle = seam::tcp_establish(&target.host, target.port)
-            .ok_or_else(|| reason(Stage::Connect, "HAL_TCP_Establish failed"))?;
-        Ok(TcpLink {
-            handle,
-            fast: seam::tcp_is_default(),
-        })
+/// A TCP connection being set up.
+pub(super) enum TcpDialing {
+    /// By our own port.
+    Own(tcp::Connecting),
+    /// By one blocking call of the application's.
+    Port { host: CString, port: u16 },
+}
+
+impl TcpDialing {
+    pub(super) fn start(target: &Target, bounds: &DialBounds) -> Result<Self, Failure> {
+        if !seam::tcp_is_default() {
+            return Ok(TcpDialing::Port {
+                host: target.host.clone(),
+                port: target.port,
+            });
+        }
+        let host = target.host.to_string_lossy();
+        tcp::Connecting::start(&host, target.port, &bounds.tcp()).map(TcpDialing::Own)
+    }
+}
+
+impl Dialing for TcpDialing {
+    fn step(&mut self, wait_ms: u32) -> Result<Option<Arc<dyn Link>>, Failure> {
+        let link = match self {
+            TcpDialing::Own(connecting) => {
+                let wait = Duration::from_millis(wait_ms.into());
+                let Some(socket) = connecting.step(wait)? else {
+                    return Ok(None);
+                };
+                TcpLink {
+                    // A descriptor is never negative, so it always converts.
+                    handle: usize::try_from(socket.into_raw_fd()).unwrap_or(usize::MAX),
+                    fast: true,
+                }
+            }
+            TcpDialing::Port { host, port } => {
+                // A reason left by an earlier call of this thread is not the reason of this one.
+                let _ = diagnostics::take();
+                TcpLink {
+                    handle: seam::tcp_establish(host, *port)
+                        .ok_or_else(|| reason(Stage::Connect, "HAL_TCP_Establish failed"))?,
+                    fast: false,
+                }
+            }
+        };
+        Ok(Some(Arc::new(link)))
     }
 }
 

@@ -1,12 +1,12 @@
 //! TLS over `HAL_SSL_*`, or directly over our own session when the HAL is ours.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
-use super::{Link, LinkError, Target, reason};
-use crate::hal::diagnostics::{Failure, Stage, TlsInfo};
+use super::{DialBounds, Dialing, Link, LinkError, Target, reason};
+use crate::hal::diagnostics::{self, Failure, Stage, TlsInfo};
 use crate::hal::seam::{self, StreamError};
-use crate::hal::tls::{self, TlsError, TlsSession};
+use crate::hal::tls::{self, Identity, Opening, Options, ServerName, TlsError, TlsSession};
 
 pub(super) struct TlsLink {
     handle: usize,
@@ -14,16 +14,66 @@ pub(super) struct TlsLink {
     session: Option<Arc<dyn TlsSession>>,
 }
 
-impl TlsLink {
-    pub(super) fn open(target: &Target, ca_pem: &CStr) -> Result<Self, Failure> {
-        let handle = seam::ssl_establish(&target.host, target.port, Some(ca_pem))
-            .ok_or_else(|| reason(Stage::TlsHandshake, "HAL_SSL_Establish failed"))?;
-        let session = if seam::tls_is_default() {
-            tls::lookup(handle)
-        } else {
-            None
+/// A TLS connection being set up.
+pub(super) enum TlsDialing {
+    /// By our own port.
+    Own(Box<Opening>),
+    /// By one blocking call of the application's.
+    Port {
+        host: CString,
+        port: u16,
+        ca_pem: CString,
+    },
+}
+
+impl TlsDialing {
+    pub(super) fn start(
+        target: &Target,
+        ca_pem: &CStr,
+        bounds: &DialBounds,
+    ) -> Result<Self, Failure> {
+        if !seam::tls_is_default() {
+            return Ok(TlsDialing::Port {
+                host: target.host.clone(),
+                port: target.port,
+                ca_pem: ca_pem.to_owned(),
+            });
+        }
+        let server = ServerName::parse(&target.host.to_string_lossy())
+            .map_err(|text| Failure::new(Stage::TlsConfig, text))?;
+        let options = Options {
+            identity: Identity::of_application()?,
+            handshake_timeout_ms: bounds.handshake_ms,
+            tcp: bounds.tcp(),
+            ..Options::new(server, target.port, ca_pem.to_bytes().to_vec())
         };
-        Ok(TlsLink { handle, session })
+        Ok(TlsDialing::Own(Box::new(Opening::new(options)?)))
+    }
+}
+
+impl Dialing for TlsDialing {
+    fn step(&mut self, wait_ms: u32) -> Result<Option<Arc<dyn Link>>, Failure> {
+        let link = match self {
+            TlsDialing::Own(opening) => {
+                let Some(session) = opening.step(wait_ms)? else {
+                    return Ok(None);
+                };
+                TlsLink {
+                    handle: tls::handles::insert(Arc::clone(&session)),
+                    session: Some(session),
+                }
+            }
+            TlsDialing::Port { host, port, ca_pem } => {
+                // A reason left by an earlier call of this thread is not the reason of this one.
+                let _ = diagnostics::take();
+                TlsLink {
+                    handle: seam::ssl_establish(host, *port, Some(ca_pem))
+                        .ok_or_else(|| reason(Stage::TlsHandshake, "HAL_SSL_Establish failed"))?,
+                    session: None,
+                }
+            }
+        };
+        Ok(Some(Arc::new(link)))
     }
 }
 

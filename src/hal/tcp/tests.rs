@@ -1,10 +1,40 @@
 //! Connection set-up against refusing and silent peers and a silent resolver.
 
 use std::net::TcpListener;
-
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use super::connect::{Trying, begin, outcome};
+use super::resolve::{Lookup, MAX_RESOLVERS};
 use super::*;
+use crate::hal::diagnostics::{Failure, Stage};
+
+fn connect_one(address: &SocketAddr, limit: Duration) -> io::Result<OwnedFd> {
+    let socket = begin(address)?;
+    match outcome(&socket, deadline_in(limit))? {
+        true => Ok(socket),
+        false => Err(io::Error::from(io::ErrorKind::TimedOut)),
+    }
+}
+
+/// Steps of `step` each until it is over, and how many there were.
+fn connect_first(
+    addresses: &[SocketAddr],
+    limits: &Limits,
+    step: Duration,
+) -> (Result<OwnedFd, String>, usize) {
+    let deadline = deadline_in(limits.total);
+    let mut trying = Trying::new(addresses.to_vec(), limits);
+    for steps in 1.. {
+        match trying.step(deadline_in(step), deadline) {
+            Ok(None) => {}
+            Ok(Some(socket)) => return (Ok(socket), steps),
+            Err(reason) => return (Err(reason), steps),
+        }
+    }
+    unreachable!("the stage ends with its time")
+}
 
 fn short_limits() -> Limits {
     Limits {
@@ -51,10 +81,13 @@ fn the_next_address_is_tried_after_a_refusal_and_after_silence() {
     let good = TcpListener::bind("127.0.0.1:0").expect("bind");
     let addresses = [refused, silent, good.local_addr().expect("address")];
     let limits = short_limits();
-    let socket = connect_first(&addresses, deadline_in(limits.total), &limits)
-        .expect("the third address accepts");
+    let (socket, steps) = connect_first(&addresses, &limits, Duration::from_millis(40));
+    let _socket = socket.expect("the third address accepts");
     good.accept().expect("accept");
-    drop(socket);
+    assert!(
+        steps >= 3,
+        "{steps} steps of 40 ms passed 300 ms of silence"
+    );
 }
 
 #[test]
@@ -62,13 +95,14 @@ fn a_silent_resolver_costs_a_bounded_time_and_a_bounded_number_of_threads() {
     static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
     let (release, released) = mpsc::channel::<()>();
     let released = std::sync::Arc::new(std::sync::Mutex::new(released));
-    let ask = |limit: Duration| {
+    let ask = |limit: Duration| -> Result<Vec<SocketAddr>, Failure> {
         let released = released.clone();
-        resolve("slow.example", 1883, limit, &UNDER_WAY, move |_, _| {
+        let lookup = Lookup::asking("slow.example", 1883, &UNDER_WAY, move |_, _| {
             // Ends when the test has dropped the sender.
             let _ = released.lock().map(|released| released.recv());
             Ok(Vec::new())
-        })
+        })?;
+        lookup.wait(limit)?.ok_or_else(|| lookup.timed_out(limit))
     };
     for _ in 0..MAX_RESOLVERS {
         let failure = ask(Duration::from_millis(10)).expect_err("no answer");
@@ -119,10 +153,49 @@ fn several_addresses_share_the_total_time() {
         ..short_limits()
     };
     let start = Instant::now();
-    connect_first(&[silent; 8], deadline_in(limits.total), &limits).expect_err("silence");
+    let (result, _) = connect_first(&[silent; 8], &limits, limits.total);
+    result.expect_err("silence");
     let lasted = start.elapsed();
     assert!(
         lasted >= Duration::from_millis(1400) && lasted < Duration::from_secs(5),
         "{lasted:?}"
     );
+}
+
+#[test]
+fn a_step_lasts_no_longer_than_asked() {
+    let (_listener, _queued, silent) = silent_address();
+    let mut connecting =
+        Connecting::start("127.0.0.1", silent.port(), &short_limits()).expect("starts");
+    let start = Instant::now();
+    let nothing = connecting.step(Duration::ZERO).expect("under way");
+    assert!(nothing.is_none());
+    assert!(
+        connecting
+            .step(Duration::from_millis(50))
+            .expect("goes on")
+            .is_none()
+    );
+    let lasted = start.elapsed();
+    assert!(lasted >= Duration::from_millis(50), "{lasted:?}");
+    assert!(lasted < Duration::from_millis(1000), "{lasted:?}");
+}
+
+/// Nothing is remembered: an attempt asks again, in a thread whose resolver starts afresh.
+#[test]
+fn every_lookup_asks_again_in_a_thread_of_its_own() {
+    static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+    let (tell, told) = mpsc::channel();
+    for answer in [1, 2] {
+        let tell = tell.clone();
+        let lookup = Lookup::asking("moved.example", 1883, &UNDER_WAY, move |_, port| {
+            let _ = tell.send(std::thread::current().id());
+            Ok(vec![SocketAddr::from(([192, 0, 2, answer], port))])
+        });
+        let found = lookup.expect("starts").wait(Duration::from_secs(10));
+        let wanted = SocketAddr::from(([192, 0, 2, answer], 1883));
+        assert_eq!(found.expect("answered"), Some(vec![wanted]));
+    }
+    let (first, second) = (told.recv(), told.recv());
+    assert_ne!(first.expect("asked"), second.expect("asked again"));
 }

@@ -14,6 +14,11 @@ impl Deadline {
         Deadline(seam::uptime_ms().saturating_add(wait))
     }
 
+    /// The one of the two that comes first.
+    pub fn earlier(self, other: Deadline) -> Deadline {
+        Deadline(self.0.min(other.0))
+    }
+
     /// Milliseconds left, 0 if it has passed.
     pub fn remaining(self) -> u32 {
         let left = self.0.saturating_sub(seam::uptime_ms());

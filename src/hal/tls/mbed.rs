@@ -1,6 +1,7 @@
 //! Configuration and handshake on the `mbedtls` crate.
 
 use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use mbedtls::cipher::raw::{CipherId, CipherMode};
 use mbedtls::cipher::{Authenticated, Cipher, Encryption, Fresh};
@@ -10,7 +11,6 @@ use mbedtls::ssl::config::{AuthMode, Endpoint, Preset, Transport, UseSessionTick
 use mbedtls::ssl::{Config, Context};
 use mbedtls::x509::VerifyError;
 
-use super::Options;
 use super::alert;
 use super::deadline::Deadline;
 use super::mbed_credentials::{self, ClientIdentity};
@@ -20,56 +20,156 @@ use super::mbed_session::{MbedSession, Outgoing, Socket};
 use super::mbed_suites::{self, Offer};
 use super::mbed_verify::Verifier;
 use super::mbed_wire::Wire;
+use super::{Options, ServerName};
 use crate::hal::diagnostics::{self, Failure, Stage, TlsInfo};
 use crate::hal::seam::{self, StreamError};
+use crate::hal::tcp;
 
-/// What one attempt came to, if not to a session.
+/// Why one handshake gave no session.
 enum Attempt {
     /// The server has none of the cipher suites offered.
     NoCommonSuite(Failure),
     Failed(Failure),
 }
 
-/// See [`super::connect`].
-pub fn connect(options: &Options) -> Result<Arc<MbedSession>, Failure> {
-    prepare_library();
-    let anchors = mbed_credentials::trust_anchors(&options.ca_pem)?;
-    let identity = match &options.identity {
-        Some(identity) => Some(mbed_credentials::client_identity(identity)?),
-        None => None,
-    };
-    let mut budget_ms = options.handshake_timeout_ms;
-    let mut offer = Offer::Preferred;
-    loop {
-        let socket = open(options)?;
-        // Connection set-up has its own bound; the handshake's starts behind it.
-        let deadline = Deadline::after(budget_ms);
-        let verifier = Verifier::new(options);
-        let config = configure(&anchors, identity.as_ref(), &verifier, offer)
-            .map_err(|error| config_failure("TLS configuration failed", error))?;
-        let binding = Binding::of(options);
-        let handshake = Handshake {
+/// A session being opened: one connection and handshake, or two when the server has old suites
+/// only. It advances in [`Opening::step`]; dropping it gives it up.
+pub struct Opening {
+    options: Options,
+    anchors: Arc<mbedtls::alloc::List<mbedtls::x509::Certificate>>,
+    identity: Option<ClientIdentity>,
+    offer: Offer,
+    /// What is left of the handshakes' time.
+    budget_ms: u32,
+    stage: Where,
+}
+
+enum Where {
+    /// The next connection is to be made.
+    Start,
+    /// Our own TCP sets it up.
+    Connecting(tcp::Connecting),
+    Handshake(Box<Handshake>),
+}
+
+impl Opening {
+    /// Checks the local material. Does not touch the network.
+    pub fn new(options: Options) -> Result<Self, Failure> {
+        prepare_library();
+        let anchors = mbed_credentials::trust_anchors(&options.ca_pem)?;
+        let identity = match &options.identity {
+            Some(identity) => Some(mbed_credentials::client_identity(identity)?),
+            None => None,
+        };
+        Ok(Opening {
+            budget_ms: options.handshake_timeout_ms,
             options,
-            verifier,
-            wire: Wire::watching(),
-            deadline,
+            anchors,
+            identity,
+            offer: Offer::Preferred,
+            stage: Where::Start,
+        })
+    }
+
+    /// Goes on for about `wait_ms`; longer only by computing, or by one `HAL_TCP_Establish` of the
+    /// application's. `Ok(None)`: call again. After anything else it is over.
+    pub fn step(&mut self, wait_ms: u32) -> Result<Option<Arc<MbedSession>>, Failure> {
+        let until = Deadline::after(wait_ms);
+        loop {
+            match std::mem::replace(&mut self.stage, Where::Start) {
+                Where::Start if seam::tcp_is_default() => {
+                    let host = self.options.server.to_string();
+                    let limits = &self.options.tcp;
+                    let connecting = tcp::Connecting::start(&host, self.options.port, limits)?;
+                    self.stage = Where::Connecting(connecting);
+                }
+                Where::Start => {
+                    let socket = open(&self.options)?;
+                    self.stage = self.begin(socket)?;
+                }
+                Where::Connecting(mut connecting) => {
+                    let wait = Duration::from_millis(until.remaining().into());
+                    self.stage = match connecting.step(wait)? {
+                        Some(socket) => self.begin(Socket::own(socket))?,
+                        None => Where::Connecting(connecting),
+                    };
+                }
+                Where::Handshake(handshake) => {
+                    if let Some(session) = self.advance(handshake, until)? {
+                        return Ok(Some(session));
+                    }
+                }
+            }
+            if until.passed() {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn begin(&self, socket: Socket) -> Result<Where, Failure> {
+        let verifier = Verifier::new(&self.options);
+        let config = configure(&self.anchors, self.identity.as_ref(), &verifier, self.offer)
+            .map_err(|error| config_failure("TLS configuration failed", error))?;
+        let binding = Binding::of(&self.options);
+        Ok(Where::Handshake(Box::new(Handshake {
             binding,
-            keep: offer == Offer::Preferred,
+            keep: self.offer == Offer::Preferred,
             offered: super::resumption()
                 .then(|| mbed_resume::take(binding))
                 .flatten(),
-        };
-        match handshake.run(Arc::new(config), socket) {
-            Ok(session) => return Ok(Arc::new(session)),
-            Err(Attempt::NoCommonSuite(_)) if offer == Offer::Preferred => {
+            facts: Facts {
+                server: self.options.server.clone(),
+                port: self.options.port,
+                timeout_ms: self.options.handshake_timeout_ms,
+                offers_certificate: self.identity.is_some(),
+            },
+            verifier,
+            wire: Wire::watching(),
+            // Connection set-up has its own bound; the handshake's starts behind it.
+            deadline: Deadline::after(self.budget_ms),
+            context: Context::new(Arc::new(config)),
+            socket,
+            outgoing: Outgoing::default(),
+            last: None,
+        })))
+    }
+
+    /// Lets the handshake go on, or begins the second one.
+    fn advance(
+        &mut self,
+        mut handshake: Box<Handshake>,
+        until: Deadline,
+    ) -> Result<Option<Arc<MbedSession>>, Failure> {
+        match handshake.step(until) {
+            Ok(true) => match handshake.finish() {
+                Ok(session) => Ok(Some(Arc::new(session))),
+                Err(failure) => Err(failure),
+            },
+            Ok(false) => {
+                self.stage = Where::Handshake(handshake);
+                Ok(None)
+            }
+            Err(Attempt::NoCommonSuite(_)) if self.offer == Offer::Preferred => {
                 log::warn!(
                     "{} has no modern cipher suite; trying once more with older ones",
-                    options.server
+                    self.options.server
                 );
-                offer = Offer::Compatible;
-                budget_ms = deadline.remaining();
+                self.offer = Offer::Compatible;
+                self.budget_ms = handshake.deadline.remaining();
+                Ok(None)
             }
-            Err(Attempt::NoCommonSuite(failure) | Attempt::Failed(failure)) => return Err(failure),
+            Err(Attempt::NoCommonSuite(failure) | Attempt::Failed(failure)) => Err(failure),
+        }
+    }
+}
+
+/// See [`super::connect`].
+pub fn connect(options: &Options) -> Result<Arc<MbedSession>, Failure> {
+    let mut opening = Opening::new(options.clone())?;
+    loop {
+        // Every stage ends by itself when its time is over.
+        if let Some(session) = opening.step(options.handshake_timeout_ms)? {
+            return Ok(session);
         }
     }
 }
@@ -137,71 +237,101 @@ fn config_failure(what: &str, error: Error) -> Failure {
     Failure::new(Stage::TlsConfig, format!("{what} ({error})"))
 }
 
+/// What a failing handshake has to know for its text.
+struct Facts {
+    server: ServerName,
+    port: u16,
+    timeout_ms: u32,
+    offers_certificate: bool,
+}
+
 /// One handshake on one socket.
-struct Handshake<'a> {
-    options: &'a Options,
+struct Handshake {
+    facts: Facts,
     verifier: Verifier,
     wire: Wire,
     deadline: Deadline,
+    context: Context<Wire>,
+    socket: Socket,
+    outgoing: Outgoing,
     binding: Binding,
     /// Whether the session may be resumed: not one with older suites, which are not offered first.
     keep: bool,
     /// The session offered for resumption.
     offered: Option<Kept>,
+    /// What the library said last; `None` before the first time.
+    last: Option<Result<(), Error>>,
 }
 
-impl Handshake<'_> {
-    fn run(mut self, config: Arc<Config>, socket: Socket) -> Result<MbedSession, Attempt> {
-        mbed_random::wait_for_seed(self.deadline)
-            .map_err(|text| Attempt::Failed(Failure::new(Stage::TlsConfig, text)))?;
-        let mut context = Context::new(config);
-        let mut outgoing = Outgoing::default();
-        // A DNS name goes in as SNI and for the library's name check. An address must not be
-        // sent as SNI (RFC 6066 §3); the verifier checks it.
-        let mut step = context.establish(self.wire.clone(), self.options.server.dns());
-        if matches!(&step, Err(error) if wants_more(error))
-            && let Some(kept) = &self.offered
-        {
-            if !mbed_resume::offer(&mut context, &self.wire, kept) {
-                self.offered = None;
+impl Handshake {
+    /// Goes on until it is complete or `until` has come. Whether it is complete.
+    fn step(&mut self, until: Deadline) -> Result<bool, Attempt> {
+        let end = until.earlier(self.deadline);
+        if self.last.is_none() {
+            let failed = |text| Attempt::Failed(Failure::new(Stage::TlsConfig, text));
+            if !mbed_random::wait_for_seed(end).map_err(failed)? {
+                return match self.deadline.passed() {
+                    true => Err(failed("system random generator has no seed yet".into())),
+                    false => Ok(false),
+                };
             }
-            step = context.handshake();
+            // A DNS name goes in as SNI and for the library's name check. An address must not be
+            // sent as SNI (RFC 6066 §3); the verifier checks it.
+            let mut first = self
+                .context
+                .establish(self.wire.clone(), self.facts.server.dns());
+            if matches!(&first, Err(error) if wants_more(error))
+                && let Some(kept) = &self.offered
+            {
+                if !mbed_resume::offer(&mut self.context, &self.wire, kept) {
+                    self.offered = None;
+                }
+                first = self.context.handshake();
+            }
+            self.last = Some(first);
         }
         loop {
-            let sent = outgoing.flush(&socket, &self.wire, self.deadline);
-            match step {
-                Ok(()) => {}
-                Err(ref error) if wants_more(error) => {}
-                // Its alert to the server has just been sent, as far as that was possible.
-                Err(ref error) => return Err(self.failed(error, context.verify_result().err())),
-            }
-            let progress = match sent {
-                Ok(true) if step.is_ok() => break,
-                Ok(true) => socket.fill(&self.wire, self.deadline),
+            let sent = self.outgoing.flush(&self.socket, &self.wire, end);
+            let complete = match &self.last {
+                Some(Ok(())) => true,
+                Some(Err(error)) if wants_more(error) => false,
+                Some(Err(error)) => {
+                    // Its alert to the server has just been sent, as far as that was possible.
+                    return Err(self.failed(error, self.context.verify_result().err()));
+                }
+                None => false,
+            };
+            let input = match sent {
+                Ok(true) if complete => return Ok(true),
+                Ok(true) => self.socket.fill(&self.wire, end),
                 // Not everything went out, so the time is over; what the server said before may
                 // still be waiting, but it cannot complete the handshake any more.
                 Ok(false) => Ok(false),
                 // A server that refuses closes its end at once: its alert is worth reading.
-                Err(error) if step.is_ok() => Err(error),
-                Err(_) => match socket.fill(&self.wire, self.deadline) {
+                Err(error) if complete => Err(error),
+                Err(_) => match self.socket.fill(&self.wire, end) {
                     Ok(true) => Ok(true),
                     _ => Err(StreamError::Failed),
                 },
             };
-            if let Err(error) = progress {
-                return Err(self.lost(error));
+            let got = input.map_err(|error| self.lost(error))?;
+            if got {
+                self.last = Some(self.context.handshake());
             }
-            step = context.handshake();
             // Also after input: a flight that comes in drops must not stretch the time.
-            if matches!(&step, Err(error) if wants_more(error)) && self.deadline.passed() {
+            let unfinished = matches!(&self.last, Some(Err(error)) if wants_more(error)) || !got;
+            if unfinished && self.deadline.passed() {
                 return Err(self.timed_out());
             }
+            if unfinished && until.passed() {
+                return Ok(false);
+            }
         }
-        self.finish(context, socket)
     }
 
     /// Turns a finished handshake into a session, after asking once more what must hold.
-    fn finish(self, context: Context<Wire>, socket: Socket) -> Result<MbedSession, Attempt> {
+    fn finish(self) -> Result<MbedSession, Failure> {
+        let context = self.context;
         // A server that resumes shows no certificate: it proved to be the one of the session that
         // was verified, by knowing its secret.
         let resumed = match &self.offered {
@@ -212,7 +342,7 @@ impl Handshake<'_> {
             && (resumed.is_some() || self.verifier.name_was_checked());
         if !verified {
             let text = "server certificate was not verified";
-            return Err(Attempt::Failed(Failure::new(Stage::TlsVerify, text)));
+            return Err(Failure::new(Stage::TlsVerify, text));
         }
         let suite = context
             .ciphersuite()
@@ -221,7 +351,7 @@ impl Handshake<'_> {
         let info = TlsInfo {
             version: "TLSv1.2".into(),
             suite,
-            server_name: self.options.server.to_string(),
+            server_name: self.facts.server.to_string(),
             dates_ignored: self.verifier.dates_ignored(),
             resumed: resumed.is_some(),
         };
@@ -240,7 +370,13 @@ impl Handshake<'_> {
             (self.keep && !info.dates_ignored)
                 .then(|| Keeper::new(self.binding, self.verifier.validity()))
         });
-        Ok(MbedSession::new(context, self.wire, socket, info, keeper))
+        Ok(MbedSession::new(
+            context,
+            self.wire,
+            self.socket,
+            info,
+            keeper,
+        ))
     }
 
     /// Clear text for an error of the library.
@@ -248,7 +384,7 @@ impl Handshake<'_> {
         let (answered, not_tls, fatal) = self.watched();
         let high = error.high_level();
         if let (Some(codes::SslFatalAlertMessage), Some(description)) = (high, fatal) {
-            let text = alert::refusal(description, self.options.identity.is_some(), answered);
+            let text = alert::refusal(description, self.facts.offers_certificate, answered);
             let failure = Failure::new(Stage::TlsHandshake, text);
             if description == alert::HANDSHAKE_FAILURE && !answered {
                 return Attempt::NoCommonSuite(failure);
@@ -295,7 +431,7 @@ impl Handshake<'_> {
         if self.watched().1 {
             return self.not_tls();
         }
-        let total = self.options.handshake_timeout_ms;
+        let total = self.facts.timeout_ms;
         let time = match total % 1000 {
             0 => format!("{} s", total / 1000),
             _ => format!("{total} ms"),
@@ -318,7 +454,7 @@ impl Handshake<'_> {
     }
 
     fn not_tls(&self) -> Attempt {
-        let text = format!("peer does not speak TLS (port {})", self.options.port);
+        let text = format!("peer does not speak TLS (port {})", self.facts.port);
         Attempt::Failed(Failure::new(Stage::TlsHandshake, text))
     }
 

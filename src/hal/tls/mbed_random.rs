@@ -20,15 +20,15 @@ fn getrandom(buffer: &mut [u8], flags: libc::c_uint) -> io::Result<usize> {
 }
 
 /// Waits until the kernel's generator has its seed, which right after power-on may take a while.
-/// Afterwards [`fill`] never blocks.
-pub fn wait_for_seed(deadline: Deadline) -> Result<(), String> {
+/// `Ok(false)`: it has none at `deadline`. Once it has, [`fill`] never blocks.
+pub fn wait_for_seed(deadline: Deadline) -> Result<bool, String> {
     loop {
         match getrandom(&mut [0; 1], libc::GRND_NONBLOCK) {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(true),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if deadline.passed() {
-                    return Err("system random generator has no seed yet".into());
+                    return Ok(false);
                 }
                 std::thread::sleep(std::time::Duration::from_millis(SEED_POLL_MS));
             }

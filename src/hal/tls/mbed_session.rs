@@ -4,6 +4,7 @@
 //! Locks, in the order they are taken: `reader` or `writer`, then `context`, then the staging of
 //! the wire. `context` and staging are held for computing only.
 
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -41,6 +42,12 @@ impl Socket {
             handle,
             direct: seam::tcp_is_default(),
         }
+    }
+
+    /// Takes over a connected socket of our own TCP default.
+    pub fn own(socket: OwnedFd) -> Self {
+        // A descriptor is never negative, so it always converts.
+        Socket::new(usize::try_from(socket.into_raw_fd()).unwrap_or(usize::MAX))
     }
 
     /// Waits for input and moves it to the wire. `Ok(false)` if none came in time.

@@ -12,6 +12,7 @@
 //! * every wait is bounded by a total deadline on the monotonic clock.
 
 mod alert;
+mod application;
 mod clock;
 mod deadline;
 mod der;
@@ -36,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 use super::diagnostics::{Failure, TlsInfo};
+use super::tcp;
 
 pub use clock::{ClockPolicy, LIBRARY_DATE, clock_policy, set_clock_policy};
 pub use handles::lookup;
@@ -119,6 +121,8 @@ pub struct Options {
     pub identity: Option<Identity>,
     /// Total time for the handshake in milliseconds.
     pub handshake_timeout_ms: u32,
+    /// Bounds of the TCP connection before it, where our own TCP makes it.
+    pub tcp: tcp::Limits,
     /// What to do while the device's clock is not set.
     pub clock_policy: ClockPolicy,
     /// SHA-256 of the root whose chains may also name `*.iot-as.aliyuncs.com` instead of a host
@@ -136,6 +140,7 @@ impl Options {
             ca_pem,
             identity: None,
             handshake_timeout_ms: DEFAULT_HANDSHAKE_TIMEOUT_MS,
+            tcp: tcp::Limits::default(),
             clock_policy: clock_policy(),
             extra_name_root: Some(roots::ALIYUN_IOT_ROOT_SHA256),
         }
@@ -165,6 +170,24 @@ pub fn resumption() -> bool {
 /// once more, on a new connection, with the older suites. The caller records the failure.
 pub fn connect(options: &Options) -> Result<Arc<dyn TlsSession>, Failure> {
     mbed::connect(options).map(|session| session as Arc<dyn TlsSession>)
+}
+
+/// The same in steps, for a caller that has other things to do meanwhile.
+pub struct Opening(mbed::Opening);
+
+impl Opening {
+    /// Checks trust anchors and identity. The network is first touched by [`Opening::step`].
+    pub fn new(options: Options) -> Result<Self, Failure> {
+        mbed::Opening::new(options).map(Opening)
+    }
+
+    /// Goes on for about `wait_ms` milliseconds: name resolution, connection, handshake. Longer
+    /// only by the computing of one handshake message or by one `HAL_TCP_Establish` of the
+    /// application's own. `Ok(None)`: not there yet, call again; after anything else it is over.
+    pub fn step(&mut self, wait_ms: u32) -> Result<Option<Arc<dyn TlsSession>>, Failure> {
+        let session = self.0.step(wait_ms)?;
+        Ok(session.map(|session| session as Arc<dyn TlsSession>))
+    }
 }
 
 /// Reads until `buf` is full or `timeout_ms` is over, as `HAL_SSL_Read` promises. An error after
