@@ -17,6 +17,8 @@ use super::attempt::Attempt;
 use super::backoff::{Backoff, Reconnect};
 use super::config::{Callback, Config, Host, in_callback};
 use super::dispatch::Scratch;
+use super::held::Held;
+use super::requests::{Request, Requests};
 use super::states::{Happening, Phase, Reaction};
 use super::subscriptions::Subscriptions;
 use super::turn::Turn;
@@ -56,15 +58,12 @@ pub(super) struct Core {
     pub(super) epoch: u64,
     /// Since when output waits because the peer does not take it.
     pub(super) stuck_since: Option<u64>,
-    /// SUBSCRIBEs under way by packet id: the handler to drop should the server refuse. They stay
-    /// when the connection is lost.
-    pub(super) subscribing: HashMap<u16, (String, Callback)>,
-    /// UNSUBSCRIBEs under way by packet id. They stay likewise.
-    pub(super) unsubscribing: HashMap<u16, String>,
-    /// SUBSCRIBEs of the client's own after a reconnect by packet id.
-    pub(super) renewing: HashMap<u16, String>,
+    /// SUBSCRIBEs and UNSUBSCRIBEs under way by packet id.
+    pub(super) requests: Requests,
     /// Synchronous subscriptions by packet id: the answer once it has come.
     pub(super) answers: HashMap<u16, Option<bool>>,
+    /// QoS 1 messages that nobody has taken yet.
+    pub(super) held: Held,
     /// The version report has not been sent yet, for want of names.
     pub(super) report_due: bool,
     pub(super) backoff: Backoff,
@@ -91,7 +90,8 @@ impl Core {
     fn disconnected(&mut self) {
         self.engine.disconnected();
         self.stuck_since = None;
-        self.renewing.clear();
+        self.requests.connection_lost();
+        self.held.clear();
     }
 
     fn check_online(&self) -> Result<(), i32> {
@@ -150,10 +150,9 @@ impl Client {
             link: None,
             epoch: 0,
             stuck_since: None,
-            subscribing: HashMap::new(),
-            unsubscribing: HashMap::new(),
-            renewing: HashMap::new(),
+            requests: Requests::default(),
             answers: HashMap::new(),
+            held: Held::default(),
             report_due: true,
             backoff: Backoff::default(),
         };
@@ -201,6 +200,11 @@ impl Client {
 
     pub(super) fn mark_constructed(&self) {
         self.constructed.store(true, Ordering::Release);
+    }
+
+    /// Where the connection stands.
+    pub fn phase(&self) -> Phase {
+        self.core().phase
     }
 
     /// Whether the session is connected.
@@ -294,6 +298,7 @@ impl Client {
             let pkid = core.engine.take_pkid();
             core.check_online()?;
             topic::check_filter(filter)?;
+            core.held.retry = true;
             if qos == QOS_LOCAL {
                 core.subscriptions.add(name, None, callback);
                 return Ok(pkid);
@@ -301,7 +306,11 @@ impl Client {
             let wire_qos = u8::try_from(qos).ok().filter(|qos| *qos <= 2).unwrap_or(0);
             core.engine.subscribe(pkid, name, wire_qos)?;
             added = core.subscriptions.add(name, Some(wire_qos), callback);
-            core.subscribing.insert(pkid, (name.to_owned(), callback));
+            let wanted = Request::Subscribe {
+                qos: wire_qos,
+                callback,
+            };
+            core.requests.add(pkid, name, wanted);
             if note_answer {
                 core.answers.insert(pkid, None);
             }
@@ -388,7 +397,7 @@ impl Client {
             let pkid = core.engine.take_pkid();
             core.engine.unsubscribe(pkid, name)?;
             core.subscriptions.remove_filter(name);
-            core.unsubscribing.insert(pkid, name.to_owned());
+            core.requests.add(pkid, name, Request::Unsubscribe);
             Ok(pkid)
         })
     }
@@ -452,8 +461,7 @@ impl Client {
             return Ok(pkid);
         }
         core.engine.unsent(pkid);
-        core.subscribing.remove(&pkid);
-        core.unsubscribing.remove(&pkid);
+        core.requests.take(pkid);
         core.answers.remove(&pkid);
         Err(state::STATE_SYS_DEPEND_NWK_CLOSE)
     }

@@ -3,10 +3,12 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
+use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::Publish;
 
 use super::client::{Client, NO_DATA_TAKEN, WAIT_SLICE_MS};
 use super::config::{Callback, CallbackScope, ClientEvent, Delivery};
+use super::requests::Request;
 use super::states::Phase;
 use super::subscriptions::Handler;
 use super::{identity, report};
@@ -34,6 +36,7 @@ impl Client {
         if self.is_closed() || matches!(self.core().phase, Phase::Dialing | Phase::Greeting) {
             return;
         }
+        self.deliver_held(scratch);
         let now = seam::uptime_ms();
         self.timers(now);
         self.flush_in_pass(now, end);
@@ -140,35 +143,13 @@ impl Client {
         match event {
             // Handled where the connection is made; nothing else waits for them.
             Event::Connected { .. } | Event::Refused { .. } => {}
-            Event::Message(publish) => self.message(&publish, scratch),
+            Event::Message(publish) => self.message(publish, scratch),
             Event::Published(pkid) => self.to_default(ClientEvent::PublishSuccess(pkid)),
             Event::Unsubscribed(pkid) => {
-                self.core().unsubscribing.remove(&pkid);
+                self.core().requests.take(pkid);
                 self.to_default(ClientEvent::UnsubscribeSuccess(pkid));
             }
-            Event::Subscribed { pkid, granted } => {
-                {
-                    let mut core = self.core();
-                    if let Some(filter) = core.renewing.remove(&pkid) {
-                        drop(core);
-                        self.renewed(&filter, granted);
-                        return;
-                    }
-                    let entry = core.subscribing.remove(&pkid);
-                    if let (false, Some((filter, callback))) = (granted, entry) {
-                        core.subscriptions.remove(&filter, callback);
-                    }
-                    if let Some(answer) = core.answers.get_mut(&pkid) {
-                        *answer = Some(granted);
-                    }
-                }
-                self.reading.notify();
-                self.to_default(if granted {
-                    ClientEvent::SubscribeSuccess(pkid)
-                } else {
-                    ClientEvent::SubscribeNack(pkid)
-                });
-            }
+            Event::Subscribed { pkid, granted } => self.subscribed(pkid, granted),
             Event::TooLarge { size, qos1_pkid } => {
                 let limit = self.config.limits.read_max;
                 let text = format!("packet of {size} bytes is over the read buffer of {limit}");
@@ -181,22 +162,57 @@ impl Client {
         }
     }
 
-    /// The answer to a SUBSCRIBE of the client's own. The application did not ask, so it gets no
-    /// event with a packet id that it does not know. A refused filter keeps its handler: the next
-    /// reconnect asks again.
-    fn renewed(&self, filter: &str, granted: bool) {
-        if !granted {
-            let text = format!("refused after reconnect - '{filter}'");
-            self.tell(state::STATE_MQTT_SUB_INFO, &text);
+    fn subscribed(&self, pkid: u16, granted: bool) {
+        let asked = {
+            let mut core = self.core();
+            let asked = core.requests.take(pkid);
+            if let (false, Some((filter, Request::Subscribe { callback, .. }))) = (granted, &asked)
+            {
+                core.subscriptions.remove(filter, *callback);
+            }
+            if let Some(answer) = core.answers.get_mut(&pkid) {
+                *answer = Some(granted);
+            }
+            asked
+        };
+        self.reading.notify();
+        match asked {
+            // The application did not ask, so it gets no event with a packet id that it does not
+            // know. A refused filter keeps its handler: the next reconnect asks again.
+            Some((_, Request::Renew)) if granted => {}
+            Some((filter, Request::Renew)) => {
+                let text = format!("refused after reconnect - '{filter}'");
+                self.tell(state::STATE_MQTT_SUB_INFO, &text);
+            }
+            _ if granted => self.to_default(ClientEvent::SubscribeSuccess(pkid)),
+            _ => self.to_default(ClientEvent::SubscribeNack(pkid)),
         }
     }
 
     /// Order for one message: identity, handlers, acknowledgement. A crash in a handler leaves
-    /// the message unacknowledged, so the server sends it again.
-    fn message(&self, publish: &Publish, scratch: &mut Scratch) {
+    /// the message unacknowledged, so the server sends it again. A QoS 1 message that nobody
+    /// takes is held ([`super::held`]).
+    fn message(&self, publish: Publish, scratch: &mut Scratch) {
+        let qos1 = publish.qos == QoS::AtLeastOnce;
+        let mut seen = false;
         if publish.topic == identity::TOPIC {
             self.identity(&publish.payload);
+            seen = true;
         }
+        seen |= self.deliver(&publish, scratch);
+        if !qos1 || self.is_closed() {
+            return;
+        }
+        if seen {
+            self.core().engine.acknowledge(publish.pkid);
+        } else {
+            let over = self.core().held.keep(publish);
+            self.drop_unseen(over);
+        }
+    }
+
+    /// Gives the message to its handlers or to the default one. Whether there was any.
+    fn deliver(&self, publish: &Publish, scratch: &mut Scratch) -> bool {
         self.core()
             .subscriptions
             .matching(publish.topic.as_bytes(), &mut scratch.matched);
@@ -209,7 +225,7 @@ impl Client {
         let mut delivered = false;
         for handler in std::mem::take(&mut scratch.matched) {
             if self.is_closed() {
-                return;
+                return delivered;
             }
             // An earlier handler of this message may have unsubscribed this one.
             if handler.is_live() {
@@ -221,13 +237,39 @@ impl Client {
             }
         }
         if !delivered && let Some(callback) = self.config.handler {
+            delivered = true;
             self.call(
                 callback,
                 message_event(publish, topic_len, &mut scratch.delivery),
             );
         }
-        if publish.qos == rumqttc::mqttbytes::QoS::AtLeastOnce && !self.is_closed() {
-            self.core().engine.acknowledge(publish.pkid);
+        delivered
+    }
+
+    /// Tries the messages that waited for a handler again.
+    fn deliver_held(&self, scratch: &mut Scratch) {
+        let (messages, epoch) = {
+            let mut core = self.core();
+            if !std::mem::take(&mut core.held.retry) || core.held.is_empty() {
+                return;
+            }
+            (core.held.take_all(), core.epoch)
+        };
+        for message in messages {
+            // Of a connection that is gone the server sends them again.
+            if self.is_closed() || self.core().epoch != epoch || !self.is_online() {
+                return;
+            }
+            self.message(message, scratch);
+        }
+    }
+
+    /// Makes room: acknowledges messages that found no handler, and says so.
+    fn drop_unseen(&self, messages: Vec<Publish>) {
+        for message in messages {
+            self.core().engine.acknowledge(message.pkid);
+            let text = format!("no handler, dropped - '{}'", message.topic);
+            self.tell(state::STATE_MQTT_RECV_UNKNOWN_PACKET, &text);
         }
     }
 

@@ -7,15 +7,17 @@
 //! * [`states`]: the connection as a table of states and events;
 //! * `session`, `attempt`: connecting, loss and reconnect;
 //! * `dispatch`: what a received packet sets off;
-//! * `subscriptions`, `backoff`, `turn`, `report`: their parts.
+//! * `subscriptions`, `requests`, `held`, `backoff`, `turn`, `report`: their parts.
 
 mod attempt;
 mod backoff;
 mod client;
 mod config;
 mod dispatch;
+mod held;
 pub mod identity;
 pub(crate) mod report;
+mod requests;
 mod session;
 pub mod states;
 mod subscriptions;

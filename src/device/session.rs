@@ -3,13 +3,14 @@
 //! The states and what leads from one to the next are the table of [`super::states`]; this file
 //! holds what the table's actions do.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::attempt::{Attempt, AttemptError, Progress};
 use super::client::{Client, Core, WAIT_SLICE_MS};
 use super::config::ClientEvent;
 use super::dispatch::Scratch;
+use super::requests::Request;
 use super::states::{CONNECTION, Happening, Phase, Reaction};
 use crate::hal::seam;
 use crate::state;
@@ -55,6 +56,10 @@ impl Client {
         let Some(_token) = self.reading.take(started, || false) else {
             return Err(state::STATE_USER_INPUT_INVALID);
         };
+        let begins = CONNECTION.row(self.phase(), Happening::Start);
+        if begins.is_none_or(|row| row.action != Reaction::Dial) {
+            return Err(state::STATE_USER_INPUT_INVALID);
+        }
         self.first_attempts(started)?;
         self.wait_for_identity();
         let elapsed = seam::uptime_ms().saturating_sub(started);
@@ -278,38 +283,32 @@ impl Client {
     /// session, under ids of their own.
     fn subscribe_again(&self, session_present: bool) {
         let mut core = self.core();
-        let core = &mut *core;
         let failed = |filter: &str, code| {
             log::warn!("cannot subscribe {filter} again: {code}");
         };
-        let filters = core.subscriptions.filters();
-        let qos: HashMap<&str, u8> = filters.iter().map(|(f, qos)| (f.as_str(), *qos)).collect();
         let mut under_way = HashSet::new();
-        let mut subscribing: Vec<_> = core.subscribing.iter().collect();
-        subscribing.sort_by_key(|(pkid, _)| **pkid);
-        for (pkid, (filter, _)) in subscribing {
-            let qos = qos.get(filter.as_str()).copied().unwrap_or(0);
-            if let Err(code) = core.engine.subscribe(*pkid, filter, qos) {
-                failed(filter, code);
+        for (pkid, filter, request) in core.requests.in_order() {
+            let asked = match request {
+                Request::Subscribe { qos, .. } => core.engine.subscribe(pkid, &filter, qos),
+                Request::Unsubscribe => core.engine.unsubscribe(pkid, &filter),
+                Request::Renew => continue,
+            };
+            if let Err(code) = asked {
+                failed(&filter, code);
             }
-            under_way.insert(filter.as_str());
-        }
-        for (pkid, filter) in &core.unsubscribing {
-            if let Err(code) = core.engine.unsubscribe(*pkid, filter) {
-                failed(filter, code);
-            }
+            under_way.insert(filter);
         }
         if session_present {
             return;
         }
-        for (filter, qos) in &filters {
-            if under_way.contains(filter.as_str()) {
+        for (filter, qos) in core.subscriptions.filters() {
+            if under_way.contains(&filter) {
                 continue;
             }
             let pkid = core.engine.take_pkid();
-            match core.engine.subscribe(pkid, filter, *qos) {
-                Ok(()) => drop(core.renewing.insert(pkid, filter.clone())),
-                Err(code) => failed(filter, code),
+            match core.engine.subscribe(pkid, &filter, qos) {
+                Ok(()) => core.requests.add(pkid, &filter, Request::Renew),
+                Err(code) => failed(&filter, code),
             }
         }
     }
