@@ -90,7 +90,6 @@ impl Core {
     fn disconnected(&mut self) {
         self.engine.disconnected();
         self.stuck_since = None;
-        self.requests.connection_lost();
         self.held.clear();
     }
 

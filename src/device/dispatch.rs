@@ -179,8 +179,8 @@ impl Client {
         match asked {
             // The application did not ask, so it gets no event with a packet id that it does not
             // know. A refused filter keeps its handler: the next reconnect asks again.
-            Some((_, Request::Renew)) if granted => {}
-            Some((filter, Request::Renew)) => {
+            Some((_, Request::Renew { .. })) if granted => {}
+            Some((filter, Request::Renew { .. })) => {
                 let text = format!("refused after reconnect - '{filter}'");
                 self.tell(state::STATE_MQTT_SUB_INFO, &text);
             }

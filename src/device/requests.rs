@@ -1,8 +1,7 @@
 //! SUBSCRIBEs and UNSUBSCRIBEs that wait for their acknowledgement.
 //!
-//! They outlive the connection: what the application asked for before the loss is asked again
-//! behind it, in the same order and under the packet ids that the application knows. Their number
-//! is bounded by [`crate::mqtt::engine::PENDING_MAX`].
+//! They outlive the connection: what was asked before the loss is asked again behind it, in the
+//! same order and under the same packet ids, which the application knows. Their number is bounded by [`crate::mqtt::engine::PENDING_MAX`].
 
 use std::collections::HashMap;
 
@@ -16,7 +15,7 @@ pub(super) enum Request {
     /// UNSUBSCRIBE of the application's.
     Unsubscribe,
     /// SUBSCRIBE of the client's own, behind a reconnect to a server without session.
-    Renew,
+    Renew { qos: u8 },
 }
 
 struct Entry {
@@ -48,13 +47,7 @@ impl Requests {
         Some((entry.filter, entry.request))
     }
 
-    /// The client's own requests are made anew behind the next connect, where necessary.
-    pub(super) fn connection_lost(&mut self) {
-        self.entries
-            .retain(|_, entry| entry.request != Request::Renew);
-    }
-
-    /// What the application still waits for, in the order of asking.
+    /// All that wait, in the order of asking.
     pub(super) fn in_order(&self) -> Vec<(u16, String, Request)> {
         let mut entries: Vec<_> = self.entries.iter().collect();
         entries.sort_by_key(|(_, entry)| entry.order);

@@ -46,6 +46,41 @@ impl Core {
             None => Reaction::Impossible,
         }
     }
+
+    /// Tells the server what it does not know any more. What still waits for its answer goes out
+    /// again under its packet id; the other filters only if the server has no session, under ids
+    /// of their own.
+    fn subscribe_again(&mut self, session_present: bool) {
+        let failed = |filter: &str, code| {
+            log::warn!("cannot subscribe {filter} again: {code}");
+        };
+        let mut under_way = HashSet::new();
+        for (pkid, filter, request) in self.requests.in_order() {
+            let asked = match request {
+                Request::Subscribe { qos, .. } | Request::Renew { qos } => {
+                    self.engine.subscribe(pkid, &filter, qos)
+                }
+                Request::Unsubscribe => self.engine.unsubscribe(pkid, &filter),
+            };
+            if let Err(code) = asked {
+                failed(&filter, code);
+            }
+            under_way.insert(filter);
+        }
+        if session_present {
+            return;
+        }
+        for (filter, qos) in self.subscriptions.filters() {
+            if under_way.contains(&filter) {
+                continue;
+            }
+            let pkid = self.engine.take_pkid();
+            match self.engine.subscribe(pkid, &filter, qos) {
+                Ok(()) => self.requests.add(pkid, &filter, Request::Renew { qos }),
+                Err(code) => failed(&filter, code),
+            }
+        }
+    }
 }
 
 impl Client {
@@ -154,7 +189,7 @@ impl Client {
         };
         match outcome.or_else(|| self.continue_attempt(end)) {
             None => {}
-            Some(Ok(session_present)) => self.welcome(session_present),
+            Some(Ok(_)) => self.welcome(),
             Some(Err(error)) => {
                 let wait = self.draw_wait();
                 self.tell(error.code, &error.text);
@@ -269,47 +304,15 @@ impl Client {
         core.epoch += 1;
         core.stuck_since = None;
         core.online_since = seam::uptime_ms();
+        // Before another thread can take a packet id that is waited for.
+        if self.is_constructed() {
+            core.subscribe_again(session_present);
+        }
         Some(Ok(session_present))
     }
 
-    fn welcome(&self, session_present: bool) {
-        self.subscribe_again(session_present);
+    fn welcome(&self) {
         self.tell(state::STATE_SUCCESS, "reconnected");
         self.to_default(ClientEvent::Reconnected);
-    }
-
-    /// Tells the server what it does not know any more. What the application still waits for an
-    /// answer to goes out again under its packet id; the other filters only if the server has no
-    /// session, under ids of their own.
-    fn subscribe_again(&self, session_present: bool) {
-        let mut core = self.core();
-        let failed = |filter: &str, code| {
-            log::warn!("cannot subscribe {filter} again: {code}");
-        };
-        let mut under_way = HashSet::new();
-        for (pkid, filter, request) in core.requests.in_order() {
-            let asked = match request {
-                Request::Subscribe { qos, .. } => core.engine.subscribe(pkid, &filter, qos),
-                Request::Unsubscribe => core.engine.unsubscribe(pkid, &filter),
-                Request::Renew => continue,
-            };
-            if let Err(code) = asked {
-                failed(&filter, code);
-            }
-            under_way.insert(filter);
-        }
-        if session_present {
-            return;
-        }
-        for (filter, qos) in core.subscriptions.filters() {
-            if under_way.contains(&filter) {
-                continue;
-            }
-            let pkid = core.engine.take_pkid();
-            match core.engine.subscribe(pkid, &filter, qos) {
-                Ok(()) => core.requests.add(pkid, &filter, Request::Renew),
-                Err(code) => failed(&filter, code),
-            }
-        }
     }
 }

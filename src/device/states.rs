@@ -1,7 +1,8 @@
-//! The connection of a client as a state machine.
+//! The connection of a client and its subscriptions as state machines.
 //!
 //! [`CONNECTION`] is what the client runs on: every change of [`Phase`] is looked up there, and
-//! the row's action is what is done. `docs/session-states.md` shows the table.
+//! the row's action is what is done. [`SUBSCRIPTION`] describes one filter, whose state is kept as
+//! membership of lists. `docs/session-states.md` shows both tables; a test walks every pair.
 
 use crate::mqtt::table::{Machine, named, rows};
 
@@ -179,6 +180,133 @@ pub const CONNECTION: Machine<Phase, Happening, Reaction> = Machine {
             GaveUp => Closed, Impossible, "no attempt is under way";
             Request => Closed, RefuseStale, "";
             Destroy => Closed, Nothing, "once is enough";
+        }
+    },
+};
+
+named! {
+    /// One topic filter.
+    Filter {
+        /// No handler, nothing under way.
+        Absent = "Absent",
+        /// The application's SUBSCRIBE waits for its SUBACK; the handler is there.
+        Asked = "Asked",
+        /// Granted.
+        Subscribed = "Subscribed",
+        /// The client has subscribed again by itself and waits for the SUBACK.
+        Renewing = "Renewing",
+        /// The application's UNSUBSCRIBE waits for its UNSUBACK; the handler is gone.
+        Leaving = "Leaving",
+    }
+}
+
+named! {
+    /// What happens to it.
+    FilterEvent {
+        /// The application subscribes.
+        Subscribe = "subscribe",
+        /// The application unsubscribes.
+        Unsubscribe = "unsubscribe",
+        /// SUBACK that grants.
+        Granted = "SUBACK 0 to 2",
+        /// SUBACK that refuses.
+        Refused = "SUBACK 0x80",
+        /// UNSUBACK.
+        UnsubAck = "UNSUBACK",
+        /// A QoS 1 message that matches, no default handler.
+        Message = "PUBLISH",
+        /// The connection is lost and made again; the server has the session.
+        Resumed = "reconnect, session present",
+        /// The same with a server that has no session.
+        Restarted = "reconnect, no session",
+    }
+}
+
+named! {
+    /// What is done about it.
+    FilterAction {
+        /// Nothing: an acknowledgement that is late, a duplicate or unknown.
+        Ignore = "ignore",
+        /// Nothing is to be done.
+        Nothing = "nothing",
+        /// The handler is stored, then SUBSCRIBE is written.
+        Ask = "store handler, SUBSCRIBE",
+        /// The handlers are removed, UNSUBSCRIBE is written.
+        Leave = "remove handlers, UNSUBSCRIBE",
+        /// Event 3.
+        TellGranted = "event 3",
+        /// The handler is removed; event 5.
+        TellRefused = "remove handler, event 5",
+        /// Event 6.
+        TellLeft = "event 6",
+        /// One state event.
+        Report = "report",
+        /// To the handler, then PUBACK.
+        Deliver = "handler, PUBACK",
+        /// Held without PUBACK until there is a handler.
+        Hold = "hold, no PUBACK",
+        /// The same packet again under the same packet id.
+        AskAgain = "same packet and id again",
+        /// SUBSCRIBE under an id of the client's own, which leads to no event.
+        Renew = "SUBSCRIBE, no event",
+    }
+}
+
+/// The table of one topic filter while the client is on-line.
+pub const SUBSCRIPTION: Machine<Filter, FilterEvent, FilterAction> = Machine {
+    name: "Subscription",
+    states: Filter::ALL,
+    events: FilterEvent::ALL,
+    rows: rows! { Filter, FilterEvent, FilterAction:
+        Absent {
+            Subscribe => Asked, Ask, "stored first: no message can come too early";
+            Unsubscribe => Leaving, Leave, "the server may know the filter from an earlier run";
+            Granted => Absent, Ignore, "late or duplicate";
+            Refused => Absent, Ignore, "late or duplicate";
+            UnsubAck => Absent, Ignore, "late or duplicate";
+            Message => Absent, Hold, "a resumed session may deliver before the handler is back";
+            Resumed => Absent, Nothing, "";
+            Restarted => Absent, Nothing, "";
+        }
+        Asked {
+            Subscribe => Asked, Ask, "under another id; the same handler is stored once";
+            Unsubscribe => Leaving, Leave, "";
+            Granted => Subscribed, TellGranted, "";
+            Refused => Absent, TellRefused, "";
+            UnsubAck => Asked, Ignore, "late or duplicate";
+            Message => Asked, Deliver, "PUBLISH may overtake SUBACK";
+            Resumed => Asked, AskAgain, "the session may lack it";
+            Restarted => Asked, AskAgain, "";
+        }
+        Subscribed {
+            Subscribe => Asked, Ask, "";
+            Unsubscribe => Leaving, Leave, "";
+            Granted => Subscribed, Ignore, "late or duplicate";
+            Refused => Subscribed, Ignore, "late or duplicate";
+            UnsubAck => Subscribed, Ignore, "late or duplicate";
+            Message => Subscribed, Deliver, "";
+            Resumed => Subscribed, Nothing, "the server knows";
+            Restarted => Renewing, Renew, "also after a clean session";
+        }
+        Renewing {
+            Subscribe => Asked, Ask, "";
+            Unsubscribe => Leaving, Leave, "";
+            Granted => Subscribed, Nothing, "the application has not asked";
+            Refused => Subscribed, Report, "the handler stays; the next server without session is asked again";
+            UnsubAck => Renewing, Ignore, "late or duplicate";
+            Message => Renewing, Deliver, "";
+            Resumed => Renewing, AskAgain, "the session may lack it";
+            Restarted => Renewing, AskAgain, "";
+        }
+        Leaving {
+            Subscribe => Asked, Ask, "";
+            Unsubscribe => Leaving, Leave, "under another id";
+            Granted => Leaving, Ignore, "late or duplicate";
+            Refused => Leaving, Ignore, "late or duplicate";
+            UnsubAck => Absent, TellLeft, "";
+            Message => Leaving, Hold, "nobody has seen it";
+            Resumed => Leaving, AskAgain, "the session may still have it";
+            Restarted => Leaving, AskAgain, "the application waits for event 6";
         }
     },
 };

@@ -13,6 +13,8 @@
 //! | Connected | third ping unanswered | Idle | [`Timer::Lost`] |
 //! | any | malformed packet | Idle | [`ProtocolError`] |
 //! | any | [`Engine::disconnected`] | Idle | partial input forgotten, QoS 1 messages kept |
+//!
+//! The tables of pings and of QoS 1 messages are in [`super::states`].
 
 use std::collections::HashSet;
 
@@ -26,10 +28,9 @@ use zeroize::Zeroizing;
 use super::encode::{FIXED_HEADER_MAX, Unfinished};
 use super::frame::{FrameReader, Packet, ProtocolError};
 use super::inflight::Inflight;
+use super::states::{PING, Ping, PingAction, PingEvent};
 use crate::state;
 
-/// Unanswered pings after which the connection counts as lost (spec mqtt-session.md §7).
-pub const PINGS_UNANSWERED_MAX: u8 = 2;
 /// Packets skipped while waiting for CONNACK (spec mqtt-session.md §5).
 pub const SKIPPED_BEFORE_CONNACK: u8 = 10;
 /// Longest packet of the protocol: a remaining length of four bytes and the fixed header
@@ -132,7 +133,8 @@ pub struct Engine {
     pending: HashSet<u16>,
     last_pkid: u16,
     next_ping_at: u64,
-    pings_unanswered: u8,
+    /// Changed by the table [`PING`] only (spec mqtt-session.md §7).
+    ping: Ping,
 }
 
 impl Engine {
@@ -148,7 +150,7 @@ impl Engine {
             pending: HashSet::new(),
             last_pkid: 0,
             next_ping_at: 0,
-            pings_unanswered: 0,
+            ping: Ping::Off,
         }
     }
 
@@ -247,7 +249,9 @@ impl Engine {
         self.reader.reset();
         self.output.clear();
         self.pending.clear();
-        self.pings_unanswered = 0;
+        if self.ping != Ping::Off {
+            self.ping_on(PingEvent::Lost);
+        }
     }
 
     /// Takes bytes of the server.
@@ -286,7 +290,9 @@ impl Engine {
                     code: 0,
                 } => {
                     self.state = State::Connected;
-                    self.next_ping_at = now + self.limits.keepalive_ms;
+                    if self.ping_on(PingEvent::Connected) == PingAction::Schedule {
+                        self.next_ping_at = now + self.limits.keepalive_ms;
+                    }
                     self.inflight.all_due(now);
                     Ok(Some(Event::Connected { session_present }))
                 }
@@ -306,7 +312,9 @@ impl Engine {
                 }
             };
         }
-        self.pings_unanswered = 0;
+        if self.ping != Ping::Answered {
+            self.ping_on(PingEvent::Packet);
+        }
         Ok(match packet {
             Packet::Publish(publish) => Some(Event::Message(publish)),
             Packet::PubAck(pkid) => self.inflight.remove(pkid).then_some(Event::Published(pkid)),
@@ -330,8 +338,7 @@ impl Engine {
         }
         if now >= self.next_ping_at {
             self.next_ping_at = now + self.limits.keepalive_ms;
-            self.pings_unanswered += 1;
-            if self.pings_unanswered > PINGS_UNANSWERED_MAX {
+            if self.ping_on(PingEvent::Due) == PingAction::GiveUp {
                 self.disconnected();
                 return Some(Timer::Lost);
             }
@@ -343,6 +350,15 @@ impl Engine {
         let repeat = self.inflight.next_due(now, period)?;
         self.output.extend_from_slice(repeat);
         Some(Timer::Send)
+    }
+
+    fn ping_on(&mut self, event: PingEvent) -> PingAction {
+        // The table has a row for every pair, which a test shows; a hole would end the connection.
+        PING.row(self.ping, event)
+            .map_or(PingAction::GiveUp, |row| {
+                self.ping = row.next;
+                row.action
+            })
     }
 
     /// When [`Engine::next_timer`] has something to say next.

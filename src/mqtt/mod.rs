@@ -8,13 +8,14 @@
 //! * [`topic`]: rules for topic names and filters, and matching;
 //! * `encode`: packets to which a password or a payload is appended;
 //! * [`inflight`]: QoS 1 messages that wait for their acknowledgement;
-//! * [`table`]: state machines as data;
+//! * [`states`], [`table`]: state machines as data;
 //! * [`engine`]: the client's side of one session.
 
 mod encode;
 pub mod engine;
 pub mod frame;
 pub mod inflight;
+pub mod states;
 pub mod table;
 pub mod topic;
 
