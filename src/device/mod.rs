@@ -7,6 +7,7 @@
 //! * [`states`]: the connection as a table of states and events;
 //! * `session`, `attempt`: connecting, loss and reconnect;
 //! * `dispatch`: what a received packet sets off;
+//! * [`store`]: QoS 1 messages that survive a restart;
 //! * `subscriptions`, `backoff`, `turn`, `report`: their parts.
 
 mod attempt;
@@ -18,6 +19,7 @@ pub mod identity;
 pub(crate) mod report;
 mod session;
 pub mod states;
+pub mod store;
 mod subscriptions;
 mod turn;
 

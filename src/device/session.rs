@@ -55,6 +55,7 @@ impl Client {
         let Some(_token) = self.reading.take(started, || false) else {
             return Err(state::STATE_USER_INPUT_INVALID);
         };
+        self.restore_stored();
         self.first_attempts(started)?;
         self.wait_for_identity();
         let elapsed = seam::uptime_ms().saturating_sub(started);
