@@ -223,7 +223,8 @@ pub unsafe extern "C" fn iotx_mqtt_set_store(store: *const iotx_store_t) -> c_in
 }
 
 /// Fills `store` with a store over `HAL_Kv_Set`, `HAL_Kv_Get` and `HAL_Kv_Del`: place n is the value
-/// of key `name.n`. `struct_size` must be set; bounds may be changed afterwards.
+/// of key `name.n`. `struct_size` must be set; bounds may be changed afterwards, then the store goes to
+/// `iotx_mqtt_set_store`.
 ///
 /// `name` (1 to 64 bytes) is not copied and must stay unchanged while a client uses the store; NULL
 /// means `iotx_qos1`. `max_record` is 4096, what the default KV takes for a value: a port whose
@@ -348,9 +349,8 @@ unsafe extern "C" fn kv_remove(context: *mut c_void, slot: u32) -> c_int {
 
 /// Counters of the store of a client of `IOT_MQTT_Construct`; `handle` NULL means the live one.
 ///
-/// Writes as many bytes to `stats` as its `struct_size`, which must be set, says. Returns 0, or
-/// `STATE_USER_INPUT_INVALID`: no such client, a client without a store, `stats` NULL,
-/// `struct_size` too small. Any thread.
+/// `struct_size` of `stats` must be set. Returns 0, or `STATE_USER_INPUT_INVALID`: no such client, a
+/// client without a store, `stats` NULL, `struct_size` too small. Any thread.
 ///
 /// # Safety
 /// `stats` is NULL or points to `struct_size` writable bytes.
