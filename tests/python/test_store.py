@@ -18,7 +18,7 @@ import pytest
 
 from device import Device
 from isolation import HERE, run_isolated
-from iotx_abi import INVALID, STATE
+from iotx_abi import INVALID, LIBRARY, ROOT, STATE
 from scripted import ScriptedServer, publish
 
 TRIPLE = ("pk", "dn", "secret")
@@ -867,3 +867,40 @@ def test_counters(pki, tmp_path):
         assert (value["after"]["count"], value["after"]["bytes"], value["after"]["acknowledged"]) == (0, 0, 1)
         # Neither QoS 0 nor the library's own report is stored.
         assert value["calls"] == [["load", slot] for slot in range(8)] + [["save", 0], ["remove", 0]]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_examples_of_the_document_compile(tmp_path, number):
+    blocks = (ROOT / "docs" / "qos1-store.md").read_text().split("```c\n")[1:]
+    assert len(blocks) == 2
+    source = tmp_path / "example.c"
+    source.write_text(blocks[number].split("```")[0])
+    for standard in ("c99", "c11"):
+        subprocess.run(["cc", f"-std={standard}", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-fsyntax-only",
+                        "-I", ROOT / "include", source], check=True, timeout=60)
+
+
+def with_medium_of_the_document(library, folder, port, ca, medium, count, die_then):
+    """A device on the medium that the document shows."""
+    device = Device(library, ca=ca, triple=TRIPLE)
+    declare(library)
+    assert c.CDLL(medium).use_file(str(Path(folder) / "places").encode()) == 0
+    device.construct(host="localhost", port=port)
+    results = [device.publish(TOPIC, f"message {number}", qos=1) for number in range(count)]
+    if die_then:
+        die()
+    done = device.until(lambda: stats(library)["count"] == 0)
+    return {"results": results, "done": done, "stats": stats(library), "destroyed": device.destroy()}
+
+
+def test_the_medium_of_the_document_works(pki, tmp_path):
+    source, medium = tmp_path / "example.c", tmp_path / "medium.so"
+    source.write_text((ROOT / "docs" / "qos1-store.md").read_text().split("```c\n")[2].split("```")[0])
+    subprocess.run(["cc", "-shared", "-fPIC", "-I", ROOT / "include", "-o", medium, source, LIBRARY], check=True, timeout=60)
+    with ScriptedServer(pki, FirstSilent()) as server:
+        parameters = {"folder": str(tmp_path), "port": server.port, "ca": pki.text("root.crt"), "medium": str(medium)}
+        assert run_to_death(with_medium_of_the_document, count=3, die_then=True, **parameters) is None
+        value = run_to_death(with_medium_of_the_document, count=1, die_then=False, **parameters)
+        assert value["done"] and value["stats"]["restored"] == 3 and value["stats"]["acknowledged"] == 4
+        value = run_to_death(with_medium_of_the_document, count=0, die_then=False, **parameters)
+        assert [value["stats"][name] for name in ("restored", "broken", "failed")] == [0, 0, 0]
