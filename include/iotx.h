@@ -49,6 +49,120 @@ void iotx_log_write(const char *line);
 }
 #endif
 
+/*
+ Saves a record: writes `len` bytes to place `slot`, replacing what it holds. 0 only when a loss of
+ power cannot take the record away any more; anything else means failure.
+ */
+typedef int (*iotx_store_save_t)(void *context, uint32_t slot, const uint8_t *record, uint32_t len);
+
+/*
+ Reads place `slot`: copies its bytes to `buffer` and returns their number; 0 when the place is empty;
+ more than `size` when they are more (nothing need be copied); negative when it cannot be read.
+ */
+typedef int (*iotx_store_load_t)(void *context, uint32_t slot, uint8_t *buffer, uint32_t size);
+
+/*
+ Empties place `slot`. 0 when it is empty now, also when it was before; anything else means failure.
+ */
+typedef int (*iotx_store_remove_t)(void *context, uint32_t slot);
+
+/*
+ A store for QoS 1 messages: `max_count` places, numbered from 0, each for one record of at most
+ `max_record` bytes. The library decides what lies where, and in which form; the application reads
+ and writes places. Set all members to 0 first, then `struct_size`.
+
+ The functions are called on the thread that publishes, yields or connects, without a lock held,
+ and count as handlers. Two threads may be in them at the same time, never for the same place.
+ */
+typedef struct {
+  /*
+   `sizeof(iotx_store_t)`.
+   */
+  uint32_t struct_size;
+  /*
+   Places, at most 4096; 0 means 32. Fewer than in an earlier run: the rest is not looked at.
+   */
+  uint32_t max_count;
+  /*
+   Bytes of all records together; 0 means `max_count` times `max_record`.
+   */
+  uint32_t max_bytes;
+  /*
+   Longest record, 30 bytes more than topic and payload, at most 16 MiB; 0 means 4096.
+   */
+  uint32_t max_record;
+  /*
+   At a bound: 0 refuses the new message, 1 drops the oldest one.
+   */
+  uint32_t drop_oldest;
+  /*
+   Passed to the functions.
+   */
+  void *context;
+  /*
+   Writes a place.
+   */
+  iotx_store_save_t save;
+  /*
+   Reads a place.
+   */
+  iotx_store_load_t load;
+  /*
+   Empties a place.
+   */
+  iotx_store_remove_t remove;
+} iotx_store_t;
+
+/*
+ What a store has done since Construct, and what it holds.
+ */
+typedef struct {
+  /*
+   `sizeof(iotx_store_stats_t)`, set by the caller.
+   */
+  uint32_t struct_size;
+  /*
+   Messages stored at the moment.
+   */
+  uint32_t count;
+  /*
+   Bytes of their records.
+   */
+  uint32_t bytes;
+  /*
+   0.
+   */
+  uint32_t reserved;
+  /*
+   Messages saved.
+   */
+  uint64_t saved;
+  /*
+   Stored messages that the server has acknowledged.
+   */
+  uint64_t acknowledged;
+  /*
+   Messages taken over from an earlier run.
+   */
+  uint64_t restored;
+  /*
+   Messages dropped for newer ones.
+   */
+  uint64_t dropped;
+  /*
+   Publishes refused because the store was full or the message too large for it.
+   */
+  uint64_t refused;
+  /*
+   Records of earlier runs that were broken and skipped.
+   */
+  uint64_t broken;
+  /*
+   Calls of the store's functions that failed.
+   */
+  uint64_t failed;
+} iotx_store_stats_t;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -82,6 +196,47 @@ int iotx_identity_load(void);
  Returns 0; `STATE_SYS_DEPEND_KV_DELETE` when the store refuses or nothing was stored.
  */
 int iotx_identity_forget(void);
+
+/*
+ Gives the client that `IOT_MQTT_Construct` makes next, and those after it, a store for their
+ QoS 1 messages; NULL: none, as at first. A client that lives is not concerned.
+
+ With a store `IOT_MQTT_Publish` returns a packet id after the message is saved, and the message
+ is sent until it is acknowledged, by this or a later run of the program. See docs/qos1-store.md.
+ The structure is copied; its functions and context must stay usable while a client lives.
+ Returns 0, or `STATE_USER_INPUT_INVALID` when a member is out of range, a function is NULL or
+ `struct_size` is wrong; the choice made before then stays. Any thread.
+
+ # Safety
+ `store` is NULL or points to `struct_size` readable bytes; what it points to is as said above.
+ */
+int iotx_mqtt_set_store(const iotx_store_t *store);
+
+/*
+ Fills `store` with a store over `HAL_Kv_Set`, `HAL_Kv_Get` and `HAL_Kv_Del`: place n is the value
+ of key `name.n`. `struct_size` must be set; bounds may be changed afterwards.
+
+ `name` (1 to 64 bytes) is not copied and must stay unchanged while a client uses the store; NULL
+ means `iotx_qos1`. `max_record` is 4096, what the default KV takes for a value: a port whose
+ KV takes less must lower it. Each record is read back after it was written. Returns 0, or
+ `STATE_USER_INPUT_INVALID`. Any thread.
+
+ # Safety
+ `store` is NULL or points to `struct_size` writable bytes; `name` is NULL or terminated.
+ */
+int iotx_store_kv(iotx_store_t *store, const char *name);
+
+/*
+ Counters of the store of a client of `IOT_MQTT_Construct`; `handle` NULL means the live one.
+
+ Writes as many bytes to `stats` as its `struct_size`, which must be set, says. Returns 0, or
+ `STATE_USER_INPUT_INVALID`: no such client, a client without a store, `stats` NULL,
+ `struct_size` too small. Any thread.
+
+ # Safety
+ `stats` is NULL or points to `struct_size` writable bytes.
+ */
+int iotx_mqtt_store_stats(void *handle, iotx_store_stats_t *stats);
 
 /*
  Chooses the file of the default key-value store; without this call it is `iotx_kv.bin` in the

@@ -397,9 +397,14 @@ fn rust_functions_agree_with_the_headers_and_the_shim() {
         check(settings, &file, &[]);
     }
 
+    // The shim knows nothing of the functions whose types are in iotx.h alone.
+    let own_types = ["iotx_mqtt_set_store", "iotx_mqtt_store_", "iotx_store_"];
     let public = rust
         .iter()
-        .filter(|name| functions.contains(&name.as_str()))
+        .filter(|name| {
+            functions.contains(&name.as_str())
+                || own_types.iter().any(|prefix| name.starts_with(prefix))
+        })
         .cloned();
     let declarations = generate(config(), types().chain(public));
     assert!(declarations.contains("iotx_port_hmac_sha256("));

@@ -20,6 +20,7 @@ use super::dispatch::Scratch;
 use super::held::Held;
 use super::requests::{Request, Requests};
 use super::states::{Happening, Phase, Reaction};
+use super::store::Store;
 use super::subscriptions::Subscriptions;
 use super::turn::Turn;
 use crate::hal::seam;
@@ -93,7 +94,7 @@ impl Core {
         self.held.clear();
     }
 
-    fn check_online(&self) -> Result<(), i32> {
+    pub(super) fn check_online(&self) -> Result<(), i32> {
         if self.phase == Phase::Online {
             Ok(())
         } else {
@@ -119,6 +120,7 @@ pub struct Client {
     pub(super) config: Config,
     pub(super) host: Arc<dyn Host>,
     pub(super) dialer: Arc<dyn Dialer>,
+    pub(super) store: Option<Store>,
     pub(super) core: Mutex<Core>,
     /// The connect attempt under way, while nobody lets it go on.
     attempt: Mutex<Option<Attempt>>,
@@ -156,6 +158,7 @@ impl Client {
             backoff: Backoff::default(),
         };
         Client {
+            store: config.store.clone().map(Store::new),
             config,
             host,
             dialer,
@@ -250,9 +253,12 @@ impl Client {
     /// then counts as lost. Errors: those of [`topic::check_name`],
     /// `STATE_MQTT_IN_OFFLINE_STATUS`, `STATE_MQTT_PUB_QOS_INVALID`,
     /// `STATE_MQTT_SERIALIZE_PUB_ERROR`, `STATE_MQTT_QOS1_REPUB_EXCEED_MAX`,
-    /// `STATE_SYS_DEPEND_NWK_CLOSE`.
+    /// `STATE_SYS_DEPEND_NWK_CLOSE`. With a store, QoS 1 differs: see [`super::store`].
     pub fn publish(&self, message: &OutMessage<'_>) -> Result<u16, i32> {
         topic::check_name(message.topic)?;
+        if let (Some(store), 1) = (&self.store, message.qos) {
+            return self.publish_stored(store, &engine_message(message)?);
+        }
         self.send(|core| {
             core.check_online()?;
             if !matches!(message.qos, 0 | 1) {
@@ -262,16 +268,8 @@ impl Client {
                 }
                 return Err(state::STATE_MQTT_PUB_QOS_INVALID);
             }
-            let message = engine::Message {
-                topic: utf8(message.topic)?,
-                payload: message
-                    .payload
-                    .ok_or(state::STATE_MQTT_SERIALIZE_PUB_ERROR)?,
-                qos1: message.qos == 1,
-                retain: message.retain,
-                counted: true,
-            };
-            core.engine.publish(seam::uptime_ms(), &message)
+            core.engine
+                .publish(seam::uptime_ms(), &engine_message(message)?)
         })
     }
 
@@ -434,6 +432,9 @@ impl Client {
         // it ends as soon as the handler returns.
         let wait_until = seam::uptime_ms() + self.config.limits.request_timeout_ms;
         let _others_done = self.reading.take(wait_until, || false);
+        if let Some(store) = &self.store {
+            store.wait_idle(wait_until);
+        }
     }
 
     /// Queues bytes by `encode` and writes them out. A packet id that `encode` returns is
@@ -527,6 +528,18 @@ impl Client {
 
 /// `IOTX_MQTT_QOS3_SUB_LOCAL`: a handler without a subscription at the server.
 const QOS_LOCAL: u32 = 3;
+
+fn engine_message<'a>(message: &OutMessage<'a>) -> Result<engine::Message<'a>, i32> {
+    Ok(engine::Message {
+        topic: utf8(message.topic)?,
+        payload: message
+            .payload
+            .ok_or(state::STATE_MQTT_SERIALIZE_PUB_ERROR)?,
+        qos1: message.qos == 1,
+        retain: message.retain,
+        counted: true,
+    })
+}
 
 fn utf8(text: &[u8]) -> Result<&str, i32> {
     std::str::from_utf8(text).map_err(|_| state::STATE_MQTT_UNEXP_TOPIC_FORMAT)

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use super::backoff::Reconnect;
+use super::store::StoreConfig;
 use crate::mqtt::{Limits, Login};
 use crate::transport::{DialBounds, Target};
 
@@ -21,6 +22,8 @@ pub struct Config {
     pub reconnect: Reconnect,
     /// The application's default handler: every event that has no handler of its own.
     pub handler: Option<Callback>,
+    /// Where QoS 1 messages survive a restart; None: they do not.
+    pub store: Option<StoreConfig>,
 }
 
 /// How long one connect attempt and each of its stages may take. CONNACK has

@@ -144,7 +144,10 @@ impl Client {
             // Handled where the connection is made; nothing else waits for them.
             Event::Connected { .. } | Event::Refused { .. } => {}
             Event::Message(publish) => self.message(publish, scratch),
-            Event::Published(pkid) => self.to_default(ClientEvent::PublishSuccess(pkid)),
+            Event::Published(pkid) => {
+                self.acknowledged_stored(pkid);
+                self.to_default(ClientEvent::PublishSuccess(pkid));
+            }
             Event::Unsubscribed(pkid) => {
                 self.core().requests.take(pkid);
                 self.to_default(ClientEvent::UnsubscribeSuccess(pkid));

@@ -7,6 +7,7 @@
 //! * [`states`]: the connection as a table of states and events;
 //! * `session`, `attempt`: connecting, loss and reconnect;
 //! * `dispatch`: what a received packet sets off;
+//! * [`store`]: QoS 1 messages that survive a restart;
 //! * `subscriptions`, `requests`, `held`, `backoff`, `turn`, `report`: their parts.
 
 mod attempt;
@@ -20,6 +21,7 @@ pub(crate) mod report;
 mod requests;
 mod session;
 pub mod states;
+pub mod store;
 mod subscriptions;
 mod turn;
 

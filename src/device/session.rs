@@ -95,6 +95,7 @@ impl Client {
         if begins.is_none_or(|row| row.action != Reaction::Dial) {
             return Err(state::STATE_USER_INPUT_INVALID);
         }
+        self.restore_stored();
         self.first_attempts(started)?;
         self.wait_for_identity();
         let elapsed = seam::uptime_ms().saturating_sub(started);

@@ -3,7 +3,7 @@
 //! Rules of every exported function: pointers are checked before use, NULL never crashes, the body
 //! runs inside [`barrier::guard`] so that no panic crosses into C, and no lock is held while a
 //! callback of the application runs. The only globals of the crate live here: the callback slots
-//! ([`registry`]), the settings of `IOT_Ioctl` ([`ioctl`]), the host-name tables ([`infra_defs`]),
+//! ([`registry`]), the choice of a store ([`store_api`]), the settings of `IOT_Ioctl` ([`ioctl`]), the host-name tables ([`infra_defs`]),
 //! the log ([`log`]), and what older SDK versions kept for their callers ([`compat`]).
 
 pub mod barrier;
@@ -31,6 +31,7 @@ mod mqtt_host;
 mod mqtt_params;
 pub mod mqtt_types;
 pub mod registry;
+pub mod store_api;
 pub mod strings;
 pub mod wrappers_kv;
 pub mod wrappers_os;

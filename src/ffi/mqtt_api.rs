@@ -18,6 +18,7 @@ use super::mqtt_types::{
 };
 use super::registry::{self, StateSlot};
 use super::{barrier, cstr};
+use crate::device::store::StoreStats;
 use crate::device::{Callback, Client, OutMessage};
 use crate::mqtt::topic;
 use crate::state;
@@ -95,6 +96,11 @@ pub(super) fn live() -> Option<usize> {
         Slot::Live(entry) => Some(entry.handle),
         _ => None,
     })
+}
+
+/// Counters of a client's store; None for a stale handle and without a store.
+pub(super) fn store_stats(handle: *mut c_void) -> Option<StoreStats> {
+    find(handle)?.client.store_stats()
 }
 
 /// # Safety
@@ -180,7 +186,7 @@ impl Drop for Claim {
 ///
 /// `phandle` NULL means the live client. May be called in a handler: that handler is the last
 /// that runs. Waits, at most the request time-out, for a handler running in another thread.
-/// Pending QoS 1 messages are dropped. Returns 0, or `STATE_USER_INPUT_INVALID` when there is no
+/// Pending QoS 1 messages are dropped, unless they are in a store. Returns 0, or `STATE_USER_INPUT_INVALID` when there is no
 /// client, `*phandle` is NULL, or the handle is not that of the live client.
 ///
 /// # Safety
@@ -401,7 +407,8 @@ pub unsafe extern "C" fn IOT_MQTT_Unsubscribe(
 /// rules, `STATE_MQTT_IN_OFFLINE_STATUS`, `STATE_MQTT_PUB_QOS_INVALID`,
 /// `STATE_MQTT_SERIALIZE_PUB_ERROR` (over the write buffer), `STATE_MQTT_QOS1_REPUB_EXCEED_MAX`,
 /// `STATE_SYS_DEPEND_NWK_CLOSE`. Any thread, also in handlers; blocks for the request time-out at
-/// most.
+/// most. With a store ([`iotx_mqtt_set_store`](super::store_api::iotx_mqtt_set_store)) QoS 1 also
+/// blocks for it, and `STATE_SYS_DEPEND_KV_SET` means that it failed.
 ///
 /// # Safety
 /// `topic_name` is NULL or terminated; `topic_msg` is NULL or valid, its payload NULL or of

@@ -240,6 +240,7 @@ pub(super) unsafe fn build(
         connect: ConnectBounds::default(),
         reconnect: Reconnect::default(),
         handler: super::mqtt_host::callback(param.handle_event.h_fp, param.handle_event.pcontext),
+        store: super::store_api::chosen(),
     })
 }
 

@@ -336,7 +336,27 @@ pub fn kv_set(key: &CStr, value: &[u8], sync: bool) -> bool {
 
 /// Reads the value into `buf`: its length; None if there is none or it does not fit.
 pub fn kv_get(key: &CStr, buf: &mut [u8]) -> Option<usize> {
-    let mut len = c_int::try_from(buf.len()).unwrap_or(c_int::MAX);
+    match kv_read(key, buf) {
+        KvValue::Bytes(len) => Some(len),
+        KvValue::Nothing | KvValue::TooLong(_) => None,
+    }
+}
+
+/// What a key of the KV store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KvValue {
+    /// Nothing, or nothing that can be read.
+    Nothing,
+    /// This many bytes, now in the buffer.
+    Bytes(usize),
+    /// This many bytes, more than the buffer takes. Ports need not tell: then it is `Nothing`.
+    TooLong(usize),
+}
+
+/// Reads the value into `buf`, and tells too long from missing where the port does.
+pub fn kv_read(key: &CStr, buf: &mut [u8]) -> KvValue {
+    let room = c_int::try_from(buf.len()).unwrap_or(c_int::MAX);
+    let mut len = room;
     // SAFETY: a terminated key; `buf` is writable for `len` bytes.
     let status = unsafe {
         raw::HAL_Kv_Get(
@@ -345,10 +365,11 @@ pub fn kv_get(key: &CStr, buf: &mut [u8]) -> Option<usize> {
             &raw mut len,
         )
     };
-    if status != 0 {
-        return None;
+    match usize::try_from(len) {
+        Ok(len) if status == 0 && len <= buf.len() => KvValue::Bytes(len),
+        Ok(len) if len > buf.len() => KvValue::TooLong(len),
+        _ => KvValue::Nothing,
     }
-    usize::try_from(len).ok().filter(|&len| len <= buf.len())
 }
 
 /// Removes the key; false if it was not there or could not be removed.

@@ -135,6 +135,8 @@ pub struct Engine {
     next_ping_at: u64,
     /// Changed by the table [`PING`] only (spec mqtt-session.md §7).
     ping: Ping,
+    /// Repeats of a resumed session may wait: they go out before anything new.
+    resuming: bool,
 }
 
 impl Engine {
@@ -151,6 +153,7 @@ impl Engine {
             last_pkid: 0,
             next_ping_at: 0,
             ping: Ping::Off,
+            resuming: false,
         }
     }
 
@@ -294,6 +297,8 @@ impl Engine {
                         self.next_ping_at = now + self.limits.keepalive_ms;
                     }
                     self.inflight.all_due(now);
+                    self.resuming = true;
+                    self.release(now);
                     Ok(Some(Event::Connected { session_present }))
                 }
                 Packet::ConnAck { code, .. } => {
@@ -317,7 +322,10 @@ impl Engine {
         }
         Ok(match packet {
             Packet::Publish(publish) => Some(Event::Message(publish)),
-            Packet::PubAck(pkid) => self.inflight.remove(pkid).then_some(Event::Published(pkid)),
+            Packet::PubAck(pkid) => self
+                .inflight
+                .acknowledged(pkid)
+                .then_some(Event::Published(pkid)),
             Packet::SubAck { pkid, granted } => self
                 .pending
                 .remove(&pkid)
@@ -389,7 +397,26 @@ impl Engine {
     /// Errors: `STATE_MQTT_SERIALIZE_PUB_ERROR` (over the write limit),
     /// `STATE_MQTT_QOS1_REPUB_EXCEED_MAX` (too many in flight).
     pub fn publish(&mut self, now: u64, message: &Message<'_>) -> Result<u16, i32> {
+        self.resume(now);
         let pkid = if message.qos1 { self.take_pkid() } else { 0 };
+        self.encode_publish(pkid, message)?;
+        if message.qos1 && message.counted && !self.inflight.has_room() {
+            return Err(state::STATE_MQTT_QOS1_REPUB_EXCEED_MAX);
+        }
+        let unfinished = Unfinished::new(&self.scratch);
+        let start = self.output.len();
+        unfinished.write(&mut self.output, message.payload.len());
+        self.output.extend_from_slice(message.payload);
+        if message.qos1 {
+            let due_at = now + self.repeat_ms();
+            self.inflight
+                .add(pkid, &self.output[start..], due_at, message.counted);
+        }
+        Ok(pkid)
+    }
+
+    /// Writes a PUBLISH without its payload to the scratch buffer.
+    fn encode_publish(&mut self, pkid: u16, message: &Message<'_>) -> Result<(), i32> {
         let qos = if message.qos1 {
             QoS::AtLeastOnce
         } else {
@@ -402,23 +429,94 @@ impl Engine {
         publish
             .write(&mut self.scratch)
             .map_err(|_| state::STATE_MQTT_SERIALIZE_PUB_ERROR)?;
-        let unfinished = Unfinished::new(&self.scratch);
-        let tail = message.payload.len();
-        if unfinished.size(tail) > self.limits.write_max.min(PACKET_MAX) {
+        let size = Unfinished::new(&self.scratch).size(message.payload.len());
+        if size > self.limits.write_max.min(PACKET_MAX) {
             return Err(state::STATE_MQTT_SERIALIZE_PUB_ERROR);
         }
-        if message.qos1 && message.counted && !self.inflight.has_room() {
+        Ok(())
+    }
+
+    /// Gives a QoS 1 message its packet id and its place in the order, without sending it: that
+    /// happens after [`Engine::ready`], or never after [`Engine::forget`]. Returns the packet id.
+    ///
+    /// Errors: as [`Engine::publish`].
+    pub fn hold(&mut self, message: &Message<'_>) -> Result<u16, i32> {
+        let pkid = self.take_pkid();
+        self.encode_publish(pkid, message)?;
+        if !self.inflight.has_room() {
             return Err(state::STATE_MQTT_QOS1_REPUB_EXCEED_MAX);
         }
-        let start = self.output.len();
-        unfinished.write(&mut self.output, tail);
-        self.output.extend_from_slice(message.payload);
-        if message.qos1 {
-            let due_at = now + self.repeat_ms();
-            self.inflight
-                .add(pkid, &self.output[start..], due_at, message.counted);
-        }
+        self.inflight.hold(pkid, &self.whole(message.payload));
         Ok(pkid)
+    }
+
+    /// A held message may go: it is added to the output now if there is a connection and no older
+    /// one is held, else later. False if it is gone meanwhile.
+    pub fn ready(&mut self, now: u64, pkid: u16) -> bool {
+        let known = self.inflight.ready(pkid);
+        self.release(now);
+        known
+    }
+
+    /// Drops a QoS 1 message at any stage. Those that waited for it may go.
+    pub fn forget(&mut self, now: u64, pkid: u16) {
+        self.inflight.remove(pkid);
+        self.release(now);
+    }
+
+    /// Takes over a message of an earlier run under its packet id: it is sent after the next
+    /// CONNACK, with DUP, before new ones. Call in the order of first sending, before a connection
+    /// is made; packet ids go on behind the last one.
+    ///
+    /// Error: `STATE_MQTT_SERIALIZE_PUB_ERROR` (topic or packet beyond what the protocol allows; the
+    /// write limit, which may have been larger then, is not applied).
+    pub fn restore(&mut self, pkid: u16, message: &Message<'_>) -> Result<(), i32> {
+        let write_max = std::mem::replace(&mut self.limits.write_max, PACKET_MAX);
+        let encoded = self.encode_publish(pkid, message);
+        self.limits.write_max = write_max;
+        encoded?;
+        self.inflight.restore(pkid, &self.whole(message.payload));
+        self.last_pkid = pkid;
+        Ok(())
+    }
+
+    /// The packet begun in the scratch buffer, completed by its payload.
+    fn whole(&self, payload: &[u8]) -> Zeroizing<Vec<u8>> {
+        let unfinished = Unfinished::new(&self.scratch);
+        // Sized in advance, so that no copy of the payload is left behind by growing.
+        let mut packet = Zeroizing::new(Vec::with_capacity(unfinished.size(payload.len())));
+        unfinished.write(&mut *packet, payload.len());
+        packet.extend_from_slice(payload);
+        packet
+    }
+
+    /// The oldest QoS 1 message of the application that is not held.
+    pub fn oldest(&self) -> Option<u16> {
+        self.inflight.oldest()
+    }
+
+    /// Adds the repeats of a resumed session to the output.
+    fn resume(&mut self, now: u64) {
+        if !self.resuming || self.state != State::Connected {
+            return;
+        }
+        let period = self.repeat_ms();
+        while let Some(repeat) = self.inflight.next_due(now, period) {
+            self.output.extend_from_slice(repeat);
+        }
+        self.resuming = false;
+    }
+
+    /// Adds every message to the output that waits only for its turn.
+    fn release(&mut self, now: u64) {
+        if self.state != State::Connected {
+            return;
+        }
+        self.resume(now);
+        let due_at = now + self.repeat_ms();
+        while let Some(packet) = self.inflight.next_ready(due_at) {
+            self.output.extend_from_slice(packet);
+        }
     }
 
     /// A packet with this id was not written: nobody will acknowledge it.

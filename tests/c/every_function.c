@@ -323,6 +323,8 @@ static int hal_more(void)
     void       *thread     = NULL;
     void       *semaphore  = HAL_SemaphoreCreate();
     ssl_hooks_t hooks      = {hook_malloc, free};
+    iotx_store_t       store;
+    iotx_store_stats_t stats;
 
     HAL_Printf("%s", "");
     CHECK(format(text, sizeof(text), "%d", 7) == 1 && strcmp(text, "7") == 0);
@@ -347,6 +349,13 @@ static int hal_more(void)
     size = (int)sizeof(text);
     CHECK(HAL_Kv_Get("key", text, &size) == 0 && size == 5 && memcmp(text, "value", 5) == 0);
     CHECK(HAL_Kv_Del("key") == 0 && HAL_Kv_Del("key") == -1);
+    memset(&store, 0, sizeof(store));
+    memset(&stats, 0, sizeof(stats));
+    store.struct_size = sizeof(store);
+    stats.struct_size = sizeof(stats);
+    CHECK(iotx_store_kv(NULL, NULL) == STATE_USER_INPUT_INVALID && iotx_store_kv(&store, NULL) == 0);
+    CHECK(iotx_mqtt_set_store(&store) == 0 && iotx_mqtt_set_store(NULL) == 0);
+    CHECK(iotx_mqtt_store_stats(NULL, &stats) == STATE_USER_INPUT_INVALID);
     iotx_log_write("");
     return 0;
 }
