@@ -198,6 +198,13 @@ class Mosquitto:
         self.process.wait(10)
 
 
+@pytest.fixture(scope="session")
+def port_library(tmp_path_factory):
+    """The port under the tests' control (hal_port.c), to be preloaded."""
+    from scenario import build_port
+    return build_port(tmp_path_factory.mktemp("port"))
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
