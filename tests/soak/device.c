@@ -88,7 +88,7 @@ static int entries(const char *folder)
         count++;
     }
     closedir(directory);
-    return count - 2; /* "." and ".."; the descriptor of the folder itself makes one more */
+    return count - 2; /* "." and "..": what the folder itself takes is the same each time */
 }
 
 static long resident_kb(void)
@@ -114,11 +114,11 @@ static char fill_of(long number)
 
 static int compose(char *buffer, int qos, long number, int size)
 {
-    int head = sprintf(buffer, "%d %ld %d ", qos, number, size);
+    int head;
 
-    if (size < head) {
+    /* A longer size may itself need one more digit. */
+    while ((head = sprintf(buffer, "%d %ld %d ", qos, number, size)) > size) {
         size = head;
-        head = sprintf(buffer, "%d %ld %d ", qos, number, size);
     }
     memset(buffer + head, fill_of(number), (size_t)(size - head));
     return size;
