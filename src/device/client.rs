@@ -37,6 +37,9 @@ pub(super) const WAIT_SLICE_MS: u64 = 200;
 /// How long Destroy tries to get its DISCONNECT packet out, milliseconds.
 const DISCONNECT_WRITE_MS: u64 = 1_000;
 
+/// Largest buffer kept for further output, bytes: several packets of an ordinary size.
+const SPARE_MAX: usize = 64 * 1024;
+
 /// Why a connection is lost whose peer stopped reading.
 pub(super) const NO_DATA_TAKEN: &str = "the server takes no data";
 
@@ -61,7 +64,8 @@ pub(super) struct Core {
     pub(super) subscribing: HashMap<u16, (String, Callback)>,
     /// UNSUBSCRIBEs under way by packet id. They stay likewise.
     pub(super) unsubscribing: HashMap<u16, String>,
-    /// SUBSCRIBEs of the client's own after a reconnect by packet id.
+    /// SUBSCRIBEs of the client's own after a reconnect by packet id. What the next loss leaves here
+    /// the server may not know.
     pub(super) renewing: HashMap<u16, String>,
     /// Synchronous subscriptions by packet id: the answer once it has come.
     pub(super) answers: HashMap<u16, Option<bool>>,
@@ -91,7 +95,6 @@ impl Core {
     fn disconnected(&mut self) {
         self.engine.disconnected();
         self.stuck_since = None;
-        self.renewing.clear();
     }
 
     fn check_online(&self) -> Result<(), i32> {
@@ -507,8 +510,11 @@ impl Client {
             }
             core.stuck_since = None;
             drop(core);
-            bytes.clear();
-            *self.spare() = bytes;
+            // A burst, as of repeats after a reconnect, must not keep its memory for ever.
+            if bytes.capacity() <= SPARE_MAX {
+                bytes.clear();
+                *self.spare() = bytes;
+            }
         }
     }
 

@@ -274,8 +274,8 @@ impl Client {
     }
 
     /// Tells the server what it does not know any more. What the application still waits for an
-    /// answer to goes out again under its packet id; the other filters only if the server has no
-    /// session, under ids of their own.
+    /// answer to goes out again under its packet id; the other filters under ids of their own, if
+    /// the server has no session or an earlier loss cut their renewal short.
     fn subscribe_again(&self, session_present: bool) {
         let mut core = self.core();
         let core = &mut *core;
@@ -299,11 +299,11 @@ impl Client {
                 failed(filter, code);
             }
         }
-        if session_present {
-            return;
-        }
+        let unfinished: HashSet<String> =
+            std::mem::take(&mut core.renewing).into_values().collect();
         for (filter, qos) in &filters {
-            if under_way.contains(filter.as_str()) {
+            let known = session_present && !unfinished.contains(filter);
+            if known || under_way.contains(filter.as_str()) {
                 continue;
             }
             let pkid = core.engine.take_pkid();

@@ -147,6 +147,16 @@ class Lane:
         """Starts everything; returns when the device has ended."""
         port = self.start_server()
         self.way = Disturber(port, self.random)
+        self.device = None
+        try:
+            self._run(end)
+        finally:
+            self.way.stop()
+            self.stop_server()
+            if self.device is not None and self.device.poll() is None:
+                self.device.kill()
+
+    def _run(self, end):
         self.start_device(self.way.port)
         sender = threading.Thread(target=self.send_down, daemon=True)
         sender.start()
@@ -170,8 +180,6 @@ class Lane:
         limit = time.monotonic() + 20
         while len(self.arrived1) < self.result.get("accepted1", 0) and time.monotonic() < limit:
             time.sleep(0.05)
-        self.way.stop()
-        self.stop_server()
 
     def heal(self):
         pass
