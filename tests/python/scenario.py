@@ -146,6 +146,16 @@ class Player:
     def state(self, name, count=1, seconds=10):
         return self.device.until(lambda: [code for code, _ in self.device.states].count(STATE[name]) >= count, seconds)
 
+    def stalled(self, seconds):
+        """Yields 50 ms at a time and publishes between: [longest Yield, longest publish, results of publish]."""
+        yields, publishes, results, end = [], [], set(), time.monotonic() + seconds
+        while time.monotonic() < end:
+            yields.append(self.device.step(50))
+            start = time.monotonic()
+            results.add(self.device.publish("/q", b"x", 1))
+            publishes.append(time.monotonic() - start)
+        return [max(yields), max(publishes), sorted(results)]
+
     def skip(self, ms):
         self.control.test_skip(c.c_int64(ms))
 

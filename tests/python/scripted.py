@@ -228,10 +228,13 @@ class Records:
 class ScriptedServer:
     """Listens on a free port; each connection runs `script(connection)` in a thread of its own."""
 
-    def __init__(self, pki, script, *, certificate="server", address="127.0.0.1", records=None, adjust=None, port=0):
+    def __init__(self, pki, script, *, certificate="server", address="127.0.0.1", records=None, adjust=None, plain=None,
+                 hole=None):
         """`records` is called for each accepted socket and gives the sizes of TCP portions, see Records;
-        `adjust` may change the TLS context."""
+        `adjust` may change the TLS context; `plain` has functions by number of the accepted socket that
+        get it in place of TLS; at the address `hole` connects are never answered, on the same port."""
         self.script = script
+        self._plain = plain or {}
         self.accepted = 0
         self.connections = []
         self.errors = []
@@ -242,8 +245,9 @@ class ScriptedServer:
         self._records = records
         if adjust is not None:
             adjust(self._context)
-        self._listener = socket.create_server((address, port))
+        self._listener = socket.create_server((address, 0))
         self.port = self._listener.getsockname()[1]
+        self._hole = [] if hole is None else black_hole(hole, self.port)
         self._stopping = False
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -254,10 +258,15 @@ class ScriptedServer:
             except OSError:
                 return
             self.accepted += 1
-            threading.Thread(target=self._run, args=(stream,), daemon=True).start()
+            threading.Thread(target=self._run, args=(stream, self.accepted), daemon=True).start()
 
-    def _run(self, stream):
+    def _run(self, stream, number):
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if number in self._plain:
+            with contextlib.suppress(OSError):
+                self._plain[number](stream)
+            stream.close()
+            return
         try:
             if self._records is None:
                 stream = self._context.wrap_socket(stream, server_side=True)
@@ -303,3 +312,17 @@ class ScriptedServer:
         self._listener.close()
         for connection in self.connections:
             connection.close()
+        for socket_of_hole in self._hole:
+            socket_of_hole.close()
+
+
+def black_hole(address, port):
+    """Sockets that make connects to that address wait: its queue of connections is full."""
+    hole = [socket.create_server((address, port), backlog=0)]
+    for _ in range(4):
+        filler = socket.socket()
+        filler.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            filler.connect((address, port))
+        hole.append(filler)
+    return hole

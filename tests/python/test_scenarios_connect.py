@@ -1,13 +1,15 @@
 """Faults on the way to a session: resolver, TCP, TLS, CONNACK; at the first connect and later."""
 
 import re
+import socket
 import ssl
+import struct
 
 import pytest
 
 from iotx_abi import STATE
 from scenario import Case, broker, each, leave, pause, run_case
-from scripted import CONNACK_OK, ScriptedServer, publish
+from scripted import CONNACK_OK, publish
 
 EAI_AGAIN, EAI_NONAME = -3, -2
 CLOSE, TIMEOUT = "SYS_DEPEND_NWK_CLOSE", "SYS_DEPEND_NWK_TIMEOUT"
@@ -58,7 +60,64 @@ def only_version(version):
     return adjust
 
 
+def shut(_stream):
+    """The end of TCP at once."""
+
+
+def abort(stream):
+    """A reset at once."""
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def half_handshake(stream):
+    """Announces a record of 74 bytes and sends a few of them."""
+    stream.recv(4096)
+    stream.sendall(bytes.fromhex("16 03 03 00 4a 02 00 00 46 03 03") + b"x" * 20)
+
+
+def alert(stream):
+    stream.recv(4096)
+    stream.sendall(bytes.fromhex("15 03 03 00 02 02 50"))
+
+
+def refuses_version(stream):
+    stream.recv(4096)
+    stream.sendall(bytes.fromhex("15 03 01 00 02 02 46"))
+
+
+def mute(stream):
+    """Takes what comes and says nothing."""
+    stream.settimeout(20)
+    while stream.recv(4096):
+        pass
+
+
+# -- what must not hold the application up -------------------------------------------------------
+
+
+def stall(*before, server=None, script=None, states=(CLOSE, TIMEOUT), word):
+    """A session is lost; the attempt that follows hangs in one stage. Yields and publishes go on in time."""
+    def check(seen):
+        longest_yield, longest_publish, results = seen.result("stalled")
+        assert longest_yield < 0.5, "Yield(50) lasts its time and little more"
+        assert longest_publish < 0.2 and results == [STATE["STATE_MQTT_IN_OFFLINE_STATUS"]]
+        assert any(text.startswith(word) for text in seen.texts()), seen.texts()
+    return Case(script or lost_then(), [["construct"], ["random", "smallest"], *before, ["cue"], ["event", "DISCONNECT"], ["skip", 1_000],
+                                        ["stalled", 0.8], ["resolver"], ["skip", 40_000], ["event", "RECONNECT"]],
+                events=LOST_AND_BACK, states=list(states), server=server or {}, check=check)
+
+
+STALLS = {
+    "stall: in the resolver": stall(["resolver", {"delay_ms": 5000}], word="connect:"),
+    "stall: in a connect that nobody answers": stall(["resolver", {"addresses": "127.0.0.5"}], server={"hole": "127.0.0.5"}, word="connect:"),
+    "stall: in the TLS handshake": stall(server={"plain": {2: mute}}, word="connect:"),
+    "stall: half a TLS handshake": stall(
+        server={"plain": {2: lambda stream: (half_handshake(stream), mute(stream))}}, word="connect:"),
+    "stall: waiting for CONNACK": stall(script=lost_then(broker(connack=b"")), word="connack:"),
+}
+
 CASES = {
+    **STALLS,
     # -- resolver
     "resolver: no such name": Case(
         GOOD, [["resolver", {"error": EAI_NONAME, "times": -1}], ["construct"]], connects=False, states=[CLOSE],
@@ -84,8 +143,18 @@ CASES = {
         GOOD, [["descriptors", 0], ["construct"], ["descriptors", None], ["construct"]], connects=False, states=[CLOSE],
         check=lambda seen: seen.result("construct", 1) or pytest.fail("the second Construct fails")),
     "TCP: closed at accept, four times while the session is away": Case(
-        GOOD, events=LOST_AND_BACK, states=[CLOSE], check=one_event_per_attempt(CLOSE, 4)),
+        lost_then(), BACK, server={"plain": dict.fromkeys(range(2, 6), shut)}, events=LOST_AND_BACK, states=[CLOSE],
+        check=one_event_per_attempt(CLOSE, 4)),
+    "TCP: reset at accept": Case(GOOD, server={"plain": {1: abort}}, states=[CLOSE], check=connections(2)),
+    "TCP: first address is a black hole": Case(
+        GOOD, [["resolver", {"addresses": "127.0.0.5 127.0.0.1"}], ["construct"]], server={"hole": "127.0.0.5"}, check=connections(1)),
     # -- TLS
+    "TLS: half a handshake, then the end": Case(GOOD, server={"plain": {1: half_handshake}}, states=[CLOSE], check=connections(2)),
+    "TLS: an alert in answer to the first bytes": Case(
+        GOOD, server={"plain": {1: alert}}, states=[CLOSE], check=said("internal_error|alert")),
+    "TLS: an older version's alert": Case(
+        GOOD, server={"plain": dict.fromkeys(range(1, 9), refuses_version)}, connects=False, states=[CLOSE],
+        check=said("protocol_version")),
     "TLS: only 1.2": Case(GOOD, server={"adjust": only_version(ssl.TLSVersion.TLSv1_2)}),
     "TLS: only a version that the library lacks": Case(
         GOOD, server={"adjust": only_version(ssl.TLSVersion.TLSv1_3)}, connects=False, states=[CLOSE],
@@ -145,22 +214,6 @@ CASES = {
 }
 
 
-def closing(times):
-    """Runs the case with a server whose listener closes what it accepts, `times` times, after the first session."""
-    class Closing(ScriptedServer):
-        def _run(self, stream):
-            if 1 < self.accepted <= 1 + times:
-                stream.close()
-            else:
-                super()._run(stream)
-    return Closing
-
-
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_connecting(pki, port_library, monkeypatch, name):
-    case = CASES[name]
-    if name.startswith("TCP: closed at accept"):
-        import scenario
-        monkeypatch.setattr(scenario, "ScriptedServer", closing(4))
-        case.script, case.steps = lost_then(), BACK
-    run_case(pki, port_library, case)
+def test_connecting(pki, port_library, name):
+    run_case(pki, port_library, CASES[name])
