@@ -40,6 +40,9 @@ pub(super) const WAIT_SLICE_MS: u64 = 200;
 /// How long Destroy tries to get its DISCONNECT packet out, milliseconds.
 const DISCONNECT_WRITE_MS: u64 = 1_000;
 
+/// Largest buffer kept for further output, bytes: several packets of an ordinary size.
+const SPARE_MAX: usize = 64 * 1024;
+
 /// Why a connection is lost whose peer stopped reading.
 pub(super) const NO_DATA_TAKEN: &str = "the server takes no data";
 
@@ -515,8 +518,11 @@ impl Client {
             }
             core.stuck_since = None;
             drop(core);
-            bytes.clear();
-            *self.spare() = bytes;
+            // A burst, as of repeats after a reconnect, must not keep its memory for ever.
+            if bytes.capacity() <= SPARE_MAX {
+                bytes.clear();
+                *self.spare() = bytes;
+            }
         }
     }
 

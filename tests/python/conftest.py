@@ -158,14 +158,14 @@ def start_platform(pki, tmp_path_factory):
 class Mosquitto:
     """A mosquitto with a TLS listener for the device and a plain one for mosquitto_pub and _sub."""
 
-    def __init__(self, pki, folder, credentials=None):
+    def __init__(self, pki, folder, credentials=None, options=()):
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
         assert program, "mosquitto is not installed: make deps"
         self.log = folder / "mosquitto.log"
         for _ in range(5):
             self.port, self.plain_port = free_port(), free_port()
             lines = ["per_listener_settings false", "log_type all", f"log_dest file {self.log}",
-                     "persistence false", f"listener {self.plain_port} 127.0.0.1",
+                     "persistence false", *options, f"listener {self.plain_port} 127.0.0.1",
                      f"listener {self.port} 127.0.0.1", f"cafile {pki / 'root.crt'}",
                      f"certfile {pki / 'server.crt'}", f"keyfile {pki / 'server.key'}"]
             if os.geteuid() == 0:
@@ -196,6 +196,13 @@ class Mosquitto:
     def stop(self):
         self.process.terminate()
         self.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def port_library(tmp_path_factory):
+    """The port under the tests' control (hal_port.c), to be preloaded."""
+    from scenario import build_port
+    return build_port(tmp_path_factory.mktemp("port"))
 
 
 def free_port():

@@ -23,8 +23,11 @@ class Outcome:
         self.output = output
 
 
-def run_isolated(scenario, *, timeout=60, **parameters):
-    """Runs `scenario(library, **parameters)` in a new process and returns its Outcome."""
+def run_isolated(scenario, *, timeout=60, environment=None, **parameters):
+    """Runs `scenario(library, **parameters)` in a new process and returns its Outcome.
+
+    `environment` is added to the process's own.
+    """
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder) / "job.json"
         result = Path(folder) / "result.json"
@@ -38,7 +41,7 @@ def run_isolated(scenario, *, timeout=60, **parameters):
             done = subprocess.run(
                 [sys.executable, str(HERE / "isolation.py"), str(job)],
                 cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
-                env={**os.environ, "PYTHONFAULTHANDLER": "1", "PYTHONUNBUFFERED": "1"})
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", "PYTHONUNBUFFERED": "1", **(environment or {})})
         except subprocess.TimeoutExpired as hang:
             output = (hang.output or b"").decode("utf-8", "replace")
             raise AssertionError(f"{scenario.__name__} did not end within {timeout} s\n{output}") from None

@@ -143,20 +143,111 @@ class Connection:
             self.stream.shutdown(socket.SHUT_RDWR)
         self.stream.close()
 
+    def reset(self):
+        """Ends the connection with a TCP reset."""
+        self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.stream.close()
+        raise Closed
+
+
+class Records:
+    """TLS whose records leave in the portions that the script wants, or with other bytes between them.
+
+    Has the methods of a socket that a Connection needs.
+    """
+
+    def __init__(self, stream, context, portion=None):
+        self.stream = stream
+        #: Gives the sizes of the next portions, for ever; None sends everything in one piece.
+        self.portion = portion
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._advance(self._tls.do_handshake)
+
+    def _advance(self, operation, *arguments):
+        while True:
+            try:
+                result = operation(*arguments)
+                self._send_encrypted()
+                return result
+            except ssl.SSLWantReadError:
+                self._send_encrypted()
+                data = self.stream.recv(65536)
+                if not data:
+                    raise Closed from None
+                self._incoming.write(data)
+
+    def _send_encrypted(self):
+        data = self._outgoing.read()
+        if self.portion is None:
+            self.stream.sendall(data)
+            return
+        while data:
+            size = next(self.portion)
+            self.stream.sendall(data[:size])
+            data = data[size:]
+            # Time for the device to read this portion alone.
+            time.sleep(0.0003)
+
+    def recv(self, size):
+        try:
+            return self._advance(self._tls.read, size)
+        except ssl.SSLEOFError:
+            return b""
+
+    def sendall(self, data):
+        view = memoryview(data)
+        while view:
+            view = view[self._advance(self._tls.write, view):]
+
+    def encrypt(self, data):
+        """The bytes that would carry `data`, not sent."""
+        self._tls.write(data)
+        return self._outgoing.read()
+
+    def close_tls(self):
+        """Sends close_notify."""
+        with contextlib.suppress(ssl.SSLError):
+            self._tls.unwrap()
+        self.stream.sendall(self._outgoing.read())
+
+    def raw(self, data):
+        """Bytes beside TLS."""
+        self.stream.sendall(data)
+
+    def setsockopt(self, *arguments):
+        self.stream.setsockopt(*arguments)
+
+    def shutdown(self, how):
+        self.stream.shutdown(how)
+
+    def close(self):
+        self.stream.close()
+
 
 class ScriptedServer:
     """Listens on a free port; each connection runs `script(connection)` in a thread of its own."""
 
-    def __init__(self, pki, script, *, certificate="server", address="127.0.0.1"):
+    def __init__(self, pki, script, *, certificate="server", address="127.0.0.1", records=None, adjust=None, plain=None,
+                 hole=None):
+        """`records` is called for each accepted socket and gives the sizes of TCP portions, see Records;
+        `adjust` may change the TLS context; `plain` has functions by number of the accepted socket that
+        get it in place of TLS; at the address `hole` connects are never answered, on the same port."""
         self.script = script
+        self._plain = plain or {}
+        self.accepted = 0
         self.connections = []
         self.errors = []
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(pki / f"{certificate}.crt", pki / f"{certificate}.key")
         self._context.load_verify_locations(pki / "device-ca.crt")
         self._context.verify_mode = ssl.CERT_OPTIONAL
+        self._records = records
+        if adjust is not None:
+            adjust(self._context)
         self._listener = socket.create_server((address, 0))
         self.port = self._listener.getsockname()[1]
+        self._hole = [] if hole is None else black_hole(hole, self.port)
         self._stopping = False
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -166,13 +257,22 @@ class ScriptedServer:
                 stream, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._run, args=(stream,), daemon=True).start()
+            self.accepted += 1
+            threading.Thread(target=self._run, args=(stream, self.accepted), daemon=True).start()
 
-    def _run(self, stream):
+    def _run(self, stream, number):
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if number in self._plain:
+            with contextlib.suppress(OSError):
+                self._plain[number](stream)
+            stream.close()
+            return
         try:
-            stream = self._context.wrap_socket(stream, server_side=True)
-        except (ssl.SSLError, OSError) as error:
+            if self._records is None:
+                stream = self._context.wrap_socket(stream, server_side=True)
+            else:
+                stream = Records(stream, self._context, self._records())
+        except (ssl.SSLError, OSError, Closed) as error:
             self.errors.append(str(error))
             return
         connection = Connection(stream, len(self.connections) + 1)
@@ -212,3 +312,17 @@ class ScriptedServer:
         self._listener.close()
         for connection in self.connections:
             connection.close()
+        for socket_of_hole in self._hole:
+            socket_of_hole.close()
+
+
+def black_hole(address, port):
+    """Sockets that make connects to that address wait: its queue of connections is full."""
+    hole = [socket.create_server((address, port), backlog=0)]
+    for _ in range(4):
+        filler = socket.socket()
+        filler.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            filler.connect((address, port))
+        hole.append(filler)
+    return hole
