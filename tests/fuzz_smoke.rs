@@ -18,17 +18,26 @@ const SEED: u64 = 0x1074;
 /// Runs one target; an input that fails is kept for a debugger.
 fn smoke(name: &str) {
     let target = harness::by_name(name).expect("a target");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(name);
     let corpus = driver::corpus(&folder);
     assert!(!corpus.is_empty(), "{} is empty", folder.display());
     let mut current = Vec::new();
     let run = catch_unwind(AssertUnwindSafe(|| {
-        driver::drive(&target, &corpus, SEED, Until::Inputs(target.smoke), &mut current)
+        driver::drive(
+            &target,
+            &corpus,
+            SEED,
+            Until::Inputs(target.smoke),
+            &mut current,
+        )
     }));
     match run {
         Ok(count) => assert_eq!(count, corpus.len() as u64 + u64::from(target.smoke)),
         Err(panic) => {
-            let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}.input"));
+            let kept =
+                PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}.input"));
             std::fs::write(&kept, &current).expect("a writable folder");
             eprintln!("failing input: {}", kept.display());
             resume_unwind(panic);

@@ -84,9 +84,31 @@ impl Random {
 
 /// Bytes that mean something in one format or another.
 const TOKENS: &[&[u8]] = &[
-    b"/", b"+", b"#", b"\"", b"\\", b"{", b"}", b":", b",", b"\0", b"\x7f", b"\xff", b"\x80\x80\x01",
-    b"\x20\x02\x00\x00", b"\x32", b"\x90\x03", b"\xd0\x00", b"|", b"-----BEGIN ", b"productKey", b"deviceName",
-    b"\x00\x00", b"\x30\x82", b"e308", b"\\u0000",
+    b"/",
+    b"+",
+    b"#",
+    b"\"",
+    b"\\",
+    b"{",
+    b"}",
+    b":",
+    b",",
+    b"\0",
+    b"\x7f",
+    b"\xff",
+    b"\x80\x80\x01",
+    b"\x20\x02\x00\x00",
+    b"\x32",
+    b"\x90\x03",
+    b"\xd0\x00",
+    b"|",
+    b"-----BEGIN ",
+    b"productKey",
+    b"deviceName",
+    b"\x00\x00",
+    b"\x30\x82",
+    b"e308",
+    b"\\u0000",
 ];
 
 fn mutated(corpus: &[Vec<u8>], random: &mut Random, max_len: usize) -> Vec<u8> {

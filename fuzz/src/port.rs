@@ -132,7 +132,12 @@ extern "C" fn HAL_TCP_Destroy(handle: usize) -> c_int {
 /// # Safety
 /// `buf` has room for `len` bytes.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn HAL_TCP_Read(handle: usize, buf: *mut c_char, len: u32, timeout_ms: u32) -> i32 {
+unsafe extern "C" fn HAL_TCP_Read(
+    handle: usize,
+    buf: *mut c_char,
+    len: u32,
+    timeout_ms: u32,
+) -> i32 {
     wire(|wire| {
         if !wire.open.contains(&handle) {
             return -2;

@@ -3,14 +3,30 @@
 /// A packet of a server, or what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
-    ConnAck { session_present: bool, code: u8 },
-    Publish { topic: Vec<u8>, payload: Vec<u8>, qos: u8, dup: bool, retain: bool, pkid: u16 },
+    ConnAck {
+        session_present: bool,
+        code: u8,
+    },
+    Publish {
+        topic: Vec<u8>,
+        payload: Vec<u8>,
+        qos: u8,
+        dup: bool,
+        retain: bool,
+        pkid: u16,
+    },
     PubAck(u16),
-    SubAck { pkid: u16, granted: bool },
+    SubAck {
+        pkid: u16,
+        granted: bool,
+    },
     UnsubAck(u16),
     PingResp,
     Qos2Ack,
-    TooLarge { size: usize, qos1_pkid: Option<u16> },
+    TooLarge {
+        size: usize,
+        qos1_pkid: Option<u16>,
+    },
 }
 
 /// How the packets of a stream end.
@@ -36,7 +52,11 @@ fn fixed_header(bytes: &[u8]) -> Result<(usize, usize), End> {
             return Ok((2 + digit, remaining));
         }
     }
-    if bytes.len() > 4 { Err(End::Malformed) } else { Err(End::Inside) }
+    if bytes.len() > 4 {
+        Err(End::Malformed)
+    } else {
+        Err(End::Inside)
+    }
 }
 
 /// The packets that a server's byte stream holds, for a reader that stores packets of up to `limit` bytes.
@@ -50,7 +70,12 @@ pub fn packets(mut bytes: &[u8], limit: usize) -> (Vec<Seen>, End) {
         let Some(body) = bytes.get(header..header + remaining) else {
             return (seen, End::Inside);
         };
-        match packet(bytes[0], body, header + remaining > limit, header + remaining) {
+        match packet(
+            bytes[0],
+            body,
+            header + remaining > limit,
+            header + remaining,
+        ) {
             Some(packet) => seen.push(packet),
             None => return (seen, End::Malformed),
         }
@@ -81,7 +106,10 @@ fn packet(first: u8, body: &[u8], too_large: bool, size: usize) -> Option<Seen> 
                 return None;
             }
             if too_large {
-                return Some(Seen::TooLarge { size, qos1_pkid: (qos == 1).then_some(id) });
+                return Some(Seen::TooLarge {
+                    size,
+                    qos1_pkid: (qos == 1).then_some(id),
+                });
             }
             let text = std::str::from_utf8(topic).ok()?;
             if text.is_empty() || text.contains(['\0', '+', '#']) {
@@ -124,7 +152,9 @@ pub fn client_packets(mut bytes: &[u8]) -> Option<usize> {
                 qos < 2 && topic_len > 0 && body.len() >= 2 + topic_len && id != 0
             }
             0x40 => body.len() == 2 && number(0)? != 0,
-            0x82 => number(0)? != 0 && body.len() == 5 + usize::from(number(2)?) && *body.last()? < 3,
+            0x82 => {
+                number(0)? != 0 && body.len() == 5 + usize::from(number(2)?) && *body.last()? < 3
+            }
             0xa2 => number(0)? != 0 && body.len() == 4 + usize::from(number(2)?),
             0xc0 | 0xe0 => body.is_empty(),
             _ => false,

@@ -69,8 +69,7 @@ pub fn run(data: &[u8]) {
         // SAFETY: compared with the live client, whatever it is.
         unsafe { IOT_MQTT_Destroy(&mut { handle }) };
     }
-    // SAFETY: as above.
-    assert!(unsafe { IOT_MQTT_Yield(handle, 1) } < 0, "no client is left");
+    assert!(IOT_MQTT_Yield(handle, 1) < 0, "no client is left");
     assert!(port::all_closed());
 }
 
@@ -212,7 +211,13 @@ unsafe extern "C" fn on_event(
     // SAFETY: handles are compared, not followed; strings are terminated and the payload has 11 bytes.
     unsafe {
         match context as usize {
-            1 => drop(IOT_MQTT_Publish_Simple(client, c"/a/b".as_ptr(), 1, data, 11)),
+            1 => drop(IOT_MQTT_Publish_Simple(
+                client,
+                c"/a/b".as_ptr(),
+                1,
+                data,
+                11,
+            )),
             2 => drop(IOT_MQTT_Unsubscribe(client, c"/a/#".as_ptr())),
             3 => drop(IOT_MQTT_Yield(client, 100)),
             4 => drop(IOT_MQTT_Destroy(&mut { client })),

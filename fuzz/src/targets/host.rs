@@ -10,9 +10,14 @@ pub fn run(data: &[u8]) {
     };
     let address = text
         .parse::<IpAddr>()
-        .or_else(|error| match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-            Some(inside) => inside.parse::<std::net::Ipv6Addr>().map(IpAddr::V6),
-            None => Err(error),
+        .or_else(|error| {
+            match text
+                .strip_prefix('[')
+                .and_then(|text| text.strip_suffix(']'))
+            {
+                Some(inside) => inside.parse::<std::net::Ipv6Addr>().map(IpAddr::V6),
+                None => Err(error),
+            }
         })
         .ok();
     match ServerName::parse(text) {
@@ -24,11 +29,17 @@ pub fn run(data: &[u8]) {
             if let Some(dns) = name.dns() {
                 assert_eq!(dns, socket);
                 assert!(text.trim_end_matches('.').eq_ignore_ascii_case(dns));
-                assert!(dns.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)));
+                assert!(
+                    dns.bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+                );
                 assert!(dns.split('.').all(|label| (1..=63).contains(&label.len())));
             }
             assert_eq!(ServerName::parse(socket).as_ref(), Ok(&name));
-            assert_eq!(name.matches_ip_bytes(data), address.is_some_and(|ip| is_bytes(ip, data)));
+            assert_eq!(
+                name.matches_ip_bytes(data),
+                address.is_some_and(|ip| is_bytes(ip, data))
+            );
         }
         Err(reason) => {
             assert_eq!(address, None, "{text}");

@@ -17,7 +17,8 @@ pub fn run(data: &[u8]) {
     let product_key = String::from_utf8_lossy(input.block()).into_owned();
     let device_name = String::from_utf8_lossy(input.block()).into_owned();
     let more = String::from_utf8_lossy(input.rest()).into_owned();
-    let names = json!({"deviceName": device_name, "more": {"productKey": more}, "productKey": product_key});
+    let names =
+        json!({"deviceName": device_name, "more": {"productKey": more}, "productKey": product_key});
     let parsed = identity::parse(names.to_string().as_bytes());
     assert_eq!(
         parsed.is_ok(),

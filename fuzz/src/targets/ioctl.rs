@@ -43,7 +43,10 @@ pub fn run(data: &[u8]) {
             match option {
                 0 => {
                     let mut number = [0; 4];
-                    number.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
+                    number
+                        .iter_mut()
+                        .zip(value)
+                        .for_each(|(to, from)| *to = *from);
                     let wanted = c_int::from_ne_bytes(number);
                     let legal = (0..=5).contains(&wanted);
                     assert_eq!(call(option, &mut number) == 0, legal, "{wanted}");
@@ -86,7 +89,11 @@ fn set_string(option: c_int, value: &[u8], max: usize) -> (c_int, Option<Vec<u8>
         None if data.len() > max => {}
         None => data.push(0),
     }
-    let text = data.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
+    let text = data
+        .split(|byte| *byte == 0)
+        .next()
+        .unwrap_or_default()
+        .to_vec();
     let legal = text.len() <= max && std::str::from_utf8(&text).is_ok();
     (call(option, &mut data), legal.then_some(text))
 }

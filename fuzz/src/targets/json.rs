@@ -10,12 +10,15 @@ use super::super::input::Input;
 
 #[allow(non_camel_case_types)]
 type item = *mut c_void;
-type Callback =
-    extern "C" fn(*mut c_char, c_int, *mut c_char, c_int, c_int, *mut c_void) -> c_int;
+type Callback = extern "C" fn(*mut c_char, c_int, *mut c_char, c_int, c_int, *mut c_void) -> c_int;
 
 unsafe extern "C" {
     fn lite_cjson_parse(src: *const c_char, len: c_int, lite: *mut lite_cjson_t) -> c_int;
-    fn lite_cjson_array_item(lite: *mut lite_cjson_t, index: c_int, out: *mut lite_cjson_t) -> c_int;
+    fn lite_cjson_array_item(
+        lite: *mut lite_cjson_t,
+        index: c_int,
+        out: *mut lite_cjson_t,
+    ) -> c_int;
     fn lite_cjson_object_item(
         lite: *mut lite_cjson_t,
         key: *const c_char,
@@ -77,7 +80,12 @@ pub fn run(data: &[u8]) {
         let mut found = blank();
         // SAFETY: filled by parse from text that is still there.
         unsafe {
-            lite_cjson_object_item(&mut lite, key.as_ptr().cast(), key.len() as c_int, &mut found);
+            lite_cjson_object_item(
+                &mut lite,
+                key.as_ptr().cast(),
+                key.len() as c_int,
+                &mut found,
+            );
         }
     }
     by_name(&mut text, key);
@@ -94,7 +102,9 @@ fn blank() -> lite_cjson_t {
 
 /// The bytes of `lite`, which must lie inside `text`.
 fn part<'a>(text: &'a [u8], lite: &lite_cjson_t) -> &'a [u8] {
-    let from = (lite.value as usize).checked_sub(text.as_ptr() as usize).expect("behind the start");
+    let from = (lite.value as usize)
+        .checked_sub(text.as_ptr() as usize)
+        .expect("behind the start");
     let len = usize::try_from(lite.value_length).expect("a length");
     text.get(from..from + len).expect("inside the text")
 }
@@ -218,12 +228,14 @@ extern "C" fn member(
 }
 
 fn value_of(text: &[u8], key: &[u8]) {
-    let terminated = |bytes: &[u8]| CString::new(bytes.split(|byte| *byte == 0).next().unwrap_or_default());
+    let terminated =
+        |bytes: &[u8]| CString::new(bytes.split(|byte| *byte == 0).next().unwrap_or_default());
     let (Ok(key), Ok(text)) = (terminated(key), terminated(text)) else {
         return;
     };
     // SAFETY: terminated strings.
-    let value = unsafe { LITE_json_value_of(key.as_ptr(), text.as_ptr(), std::ptr::null::<c_char>()) };
+    let value =
+        unsafe { LITE_json_value_of(key.as_ptr(), text.as_ptr(), std::ptr::null::<c_char>()) };
     if !value.is_null() {
         // SAFETY: a terminated block of the library's, freed once.
         unsafe {
@@ -268,7 +280,8 @@ fn print(value: &Value) {
     unsafe {
         for printed in [lite_cjson_print(tree), lite_cjson_print_unformatted(tree)] {
             assert!(!printed.is_null());
-            let again: Value = serde_json::from_slice(CStr::from_ptr(printed).to_bytes()).expect("JSON");
+            let again: Value =
+                serde_json::from_slice(CStr::from_ptr(printed).to_bytes()).expect("JSON");
             assert!(same(value, &again), "{value} became {again}");
             HAL_Free(printed.cast());
         }
@@ -284,7 +297,11 @@ fn same(value: &Value, again: &Value) -> bool {
         }
         (Value::String(value), Value::String(again)) => value.replace('\0', "0") == *again,
         (Value::Array(value), Value::Array(again)) => {
-            value.len() == again.len() && value.iter().zip(again).all(|(value, again)| same(value, again))
+            value.len() == again.len()
+                && value
+                    .iter()
+                    .zip(again)
+                    .all(|(value, again)| same(value, again))
         }
         (Value::Object(value), Value::Object(again)) => {
             // Names that differ in a NUL only are one name afterwards.

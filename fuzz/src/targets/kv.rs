@@ -33,7 +33,11 @@ pub fn run(data: &[u8]) {
     let before = store.get(key).map(|value| value.to_vec());
     if let Ok(value) = &before {
         assert!(value.len() <= MAX_VALUE_LEN);
-        assert_eq!(fs::read(&file).expect("still there"), bytes, "reading changes nothing");
+        assert_eq!(
+            fs::read(&file).expect("still there"),
+            bytes,
+            "reading changes nothing"
+        );
     }
     match store.set(key, value, false) {
         Ok(()) => {
@@ -54,7 +58,11 @@ pub fn run(data: &[u8]) {
 fn scratch() -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let memory = PathBuf::from("/dev/shm");
-    let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    let parent = if memory.is_dir() {
+        memory
+    } else {
+        std::env::temp_dir()
+    };
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let directory = parent.join(format!("iotx-fuzz-kv-{}-{number}", std::process::id()));
     fs::create_dir_all(&directory).expect("a folder");

@@ -35,7 +35,10 @@ pub fn run(data: &[u8]) {
         "{failure:?}"
     );
     let begin = b"-----BEGIN CERTIFICATE-----";
-    let has_certificate = options.ca_pem.windows(begin.len()).any(|window| window == begin);
+    let has_certificate = options
+        .ca_pem
+        .windows(begin.len())
+        .any(|window| window == begin);
     assert!(has_certificate || failure.stage == Stage::TlsConfig);
     if let Some(identity) = &options.identity {
         let secret = String::from_utf8_lossy(&identity.key_pem).into_owned();

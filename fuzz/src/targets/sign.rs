@@ -37,7 +37,8 @@ pub fn run(data: &[u8]) {
     let mut meta = meta.into_boxed_slice();
     let mut out = Box::new([0xaa_u8; size_of::<iotx_sign_mqtt_t>()]);
     // SAFETY: the 184 bytes of the older block, and room for the result; bytes are valid for both.
-    let result = unsafe { IOT_Sign_MQTT(region, meta.as_mut_ptr().cast(), out.as_mut_ptr().cast()) };
+    let result =
+        unsafe { IOT_Sign_MQTT(region, meta.as_mut_ptr().cast(), out.as_mut_ptr().cast()) };
     // SAFETY: as large as the structure, which has no invalid values; read wherever it lies.
     let out: iotx_sign_mqtt_t = unsafe { out.as_ptr().cast::<iotx_sign_mqtt_t>().read_unaligned() };
     let [Some(key), _, Some(name), Some(secret)] = &texts[..] else {
@@ -57,10 +58,21 @@ pub fn run(data: &[u8]) {
     assert!(text(&out.clientid).starts_with(&[key, &b"."[..], name, b"|"].concat()));
     assert!(text(&out.hostname).len() < 63);
     let signed = [
-        &b"clientId"[..], key, b".", name, b"deviceName", name, b"productKey", key, b"timestamp2524608000000",
+        &b"clientId"[..],
+        key,
+        b".",
+        name,
+        b"deviceName",
+        name,
+        b"productKey",
+        key,
+        b"timestamp2524608000000",
     ]
     .concat();
-    let password: String = hmac(secret, &signed).iter().map(|byte| format!("{byte:02X}")).collect();
+    let password: String = hmac(secret, &signed)
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
     assert_eq!(text(&out.password), password.as_bytes());
 }
 
@@ -68,13 +80,17 @@ pub fn run(data: &[u8]) {
 fn text(field: &[c_char]) -> &[u8] {
     // SAFETY: one byte has the size of another.
     let bytes = unsafe { std::slice::from_raw_parts(field.as_ptr().cast::<u8>(), field.len()) };
-    CStr::from_bytes_until_nul(bytes).expect("a terminator").to_bytes()
+    CStr::from_bytes_until_nul(bytes)
+        .expect("a terminator")
+        .to_bytes()
 }
 
 /// RFC 2104 with SHA-256, for keys of up to a block.
 fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let pad = |filler: u8| -> Vec<u8> {
-        (0..64).map(|at| key.get(at).copied().unwrap_or(0) ^ filler).collect()
+        (0..64)
+            .map(|at| key.get(at).copied().unwrap_or(0) ^ filler)
+            .collect()
     };
     let inner = Sha256::digest([&pad(0x36)[..], message].concat());
     Sha256::digest([&pad(0x5c)[..], &inner[..]].concat()).into()
