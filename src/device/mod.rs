@@ -6,7 +6,7 @@
 //! * [`identity`]: the names an X.509 device learns from the platform;
 //! * `session`: connecting, loss and reconnect;
 //! * `dispatch`: what a received packet sets off;
-//! * `subscriptions`, `backoff`, `turn`, `report`: their parts.
+//! * `subscriptions`, `backoff`, `turn`, `report`: their parts; `sync`: what `turn` stands on.
 
 mod backoff;
 mod client;
@@ -16,6 +16,7 @@ pub mod identity;
 pub(crate) mod report;
 mod session;
 mod subscriptions;
+mod sync;
 mod turn;
 
 pub use client::{Client, OutMessage};
