@@ -362,10 +362,13 @@ impl Client {
     }
 }
 
-/// `buffer` is topic, NUL, payload, NUL.
+/// `buffer` is topic, NUL, payload, NUL. An earlier handler may have written over all of it; the NULs at
+/// least are there again for the next one.
 fn message_event<'a>(publish: &Publish, topic_len: usize, buffer: &'a mut [u8]) -> ClientEvent<'a> {
     let (topic, payload) = buffer.split_at_mut(topic_len + 1);
     let payload_len = payload.len() - 1;
+    topic[topic_len] = 0;
+    payload[payload_len] = 0;
     ClientEvent::Message(Delivery {
         topic: &mut topic[..topic_len],
         payload: &mut payload[..payload_len],

@@ -38,15 +38,17 @@ pub fn parse(payload: &[u8]) -> Result<Identity, Refused> {
             "identity refused: not a JSON object",
         );
     }
-    let identity: Identity = match serde_json::from_slice(payload) {
-        Ok(identity) => identity,
-        Err(error) if error.is_data() => {
+    // JSON is UTF-8 throughout (RFC 8259 §8.1); the decoder would look at the two members alone.
+    let text = std::str::from_utf8(payload);
+    let identity: Identity = match text.map(serde_json::from_str) {
+        Ok(Ok(identity)) => identity,
+        Ok(Err(error)) if error.is_data() => {
             return refuse(
                 state::STATE_MQTT_DESERIALIZE_PUB_ERROR,
                 "identity refused: productKey or deviceName missing",
             );
         }
-        Err(_) => {
+        _ => {
             return refuse(
                 state::STATE_MQTT_DESERIALIZE_PUB_ERROR,
                 "identity refused: not JSON",
@@ -159,5 +161,7 @@ mod tests {
             assert_eq!(refused.code, *code, "{payload}");
         }
         assert!(parse(b"{\"productKey\":\"\xff\",\"deviceName\":\"dn\"}").is_err());
+        // Also where nobody looks.
+        assert!(parse(b"{\"productKey\":\"pk\",\"deviceName\":\"dn\",\"x\xff\":1}").is_err());
     }
 }

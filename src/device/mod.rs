@@ -8,7 +8,8 @@
 //! * `session`, `attempt`: connecting, loss and reconnect;
 //! * `dispatch`: what a received packet sets off;
 //! * [`store`]: QoS 1 messages that survive a restart;
-//! * `subscriptions`, `requests`, `held`, `backoff`, `turn`, `report`: their parts.
+//! * `subscriptions`, `requests`, `held`, `backoff`, `turn`, `report`: their parts; `sync`: what `turn`
+//!   stands on.
 
 mod attempt;
 mod backoff;
@@ -23,6 +24,7 @@ mod session;
 pub mod states;
 pub mod store;
 mod subscriptions;
+mod sync;
 mod turn;
 
 pub use backoff::Reconnect;

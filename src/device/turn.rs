@@ -3,9 +3,9 @@
 //! It is not a lock around user code: a handler runs while its thread holds the reading token,
 //! but no call except another *read* asks for that token, and those give up at their deadline.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::sync::{Condvar, Mutex, MutexGuard, PoisonError, this_thread};
 use crate::hal::seam;
 
 #[derive(Default)]
@@ -13,15 +13,6 @@ struct State {
     holder: Option<usize>,
     last: Option<usize>,
     waiting: usize,
-}
-
-/// A number that no other living thread has: the address of a variable of its own. (The standard
-/// library's thread id would allocate for each thread of the application that calls in.)
-fn this_thread() -> usize {
-    thread_local! {
-        static MARK: u8 = const { 0 };
-    }
-    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
 }
 
 /// Fair between two threads that both take it in a loop: they take turns.

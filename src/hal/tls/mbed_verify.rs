@@ -72,7 +72,7 @@ impl Verifier {
             state.dates_ignored = true;
         }
         if state.root_sha256.is_none() {
-            state.root_sha256 = Some(Sha256::digest(certificate.as_der()).into());
+            state.root_sha256 = Some(Sha256::digest(der_of(certificate)).into());
         }
         if depth == 0 {
             self.check_name(certificate, flags, state.root_sha256.as_ref());
@@ -223,6 +223,16 @@ impl Verifier {
         let found = reasons.iter().find(|reason| flags.contains(reason.0));
         let text = found.map_or("is not acceptable", |reason| reason.1);
         format!("{} {text} ({})", who(finding), finding.subject)
+    }
+}
+
+/// The certificate as it was sent. A server whose only certificate has a signature algorithm unknown to the
+/// library makes it present an empty one (version 0), which must not be asked for its bytes: it has
+/// a NULL pointer in place of them.
+fn der_of(certificate: &Certificate) -> &[u8] {
+    match certificate.version() {
+        Ok(_) => certificate.as_der(),
+        Err(_) => &[],
     }
 }
 

@@ -1,0 +1,14 @@
+//! The targets, one file each.
+
+pub mod client;
+pub mod engine;
+pub mod frames;
+pub mod handshake;
+pub mod host;
+pub mod identity;
+pub mod ioctl;
+pub mod json;
+pub mod kv;
+pub mod pem;
+pub mod sign;
+pub mod topic;

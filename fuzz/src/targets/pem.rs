@@ -1,0 +1,48 @@
+//! PEM: trust anchors, client certificate and key, as a connection takes them. What is readable gets as far
+//! as the network, which is not there; everything else is refused before.
+
+use iotx::hal::diagnostics::Stage;
+use iotx::hal::tls::{self, Identity, Options, ServerName};
+use zeroize::Zeroizing;
+
+use super::super::input::Input;
+use super::super::port;
+
+pub fn run(data: &[u8]) {
+    let _port = port::use_alone();
+    let mut input = Input::new(data);
+    let with_identity = input.below(2) == 1;
+    let mut parts = input.rest().split(|byte| *byte == 0xff);
+    let mut part = || parts.next().unwrap_or_default().to_vec();
+    let mut options = Options::new(
+        ServerName::parse("fuzz.example.com").expect("a name"),
+        8883,
+        part(),
+    );
+    if with_identity {
+        options.identity = Some(Identity {
+            certificate_pem: part(),
+            key_pem: Zeroizing::new(part()),
+        });
+    }
+    let failure = match tls::connect(&options) {
+        Ok(_) => panic!("there is no network"),
+        Err(failure) => failure,
+    };
+    assert_eq!(
+        port::connects() > 0,
+        failure.stage == Stage::Connect,
+        "{failure:?}"
+    );
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    let has_certificate = options
+        .ca_pem
+        .windows(begin.len())
+        .any(|window| window == begin);
+    assert!(has_certificate || failure.stage == Stage::TlsConfig);
+    if let Some(identity) = &options.identity {
+        let secret = String::from_utf8_lossy(&identity.key_pem).into_owned();
+        let told = secret.len() > 16 && failure.text.contains(&secret);
+        assert!(!told, "the reason holds the key");
+    }
+}
