@@ -341,6 +341,8 @@ static int hal_more(void)
     CHECK(iotx_tls_set_clock_policy(2) == -1 && iotx_tls_set_clock_policy(0) == 0);
     snprintf(path, sizeof(path), "%s/kv.bin", getenv("IOTX_TMP"));
     CHECK(iotx_kv_set_path(NULL) == -1 && iotx_kv_set_path(path) == 0);
+    CHECK(iotx_hal_in_use(NULL, 80) == -1 && iotx_hal_in_use(path, 10) == -1 && iotx_hal_in_use(path, -1) == -1);
+    CHECK(iotx_hal_in_use(path, (int)sizeof(path)) == (int)strlen(path) && strncmp(path, "os=", 3) == 0);
     CHECK(HAL_Kv_Get("key", text, &size) == -1);
     CHECK(HAL_Kv_Set("key", "value", 5, 1) == 0);
     size = (int)sizeof(text);
