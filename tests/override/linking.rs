@@ -45,7 +45,8 @@ impl Compiled {
     }
 
     /// Links and gives the path of the program. `line` is the link line behind the compiler's
-    /// own options; `{port}` stands for all objects of the port.
+    /// own options; `{port}` stands for all objects of the port,
+    /// `{take}` for the option that asks for them by name.
     fn link(&self, main: &str, line: &str, more: &[&str]) -> PathBuf {
         static PROGRAMS: AtomicUsize = AtomicUsize::new(0);
         let number = PROGRAMS.fetch_add(1, Ordering::Relaxed);
@@ -63,6 +64,10 @@ impl Compiled {
             match word {
                 "{port}" => {
                     cc.args(GROUPS.map(|group| format!("port_{group}.o")));
+                }
+                "{take}" => {
+                    let file = shipped().join("iotx_take_port.rsp");
+                    cc.arg(format!("-Wl,@{}", file.display()));
                 }
                 word => {
                     cc.arg(word);
@@ -92,7 +97,7 @@ impl Compiled {
 }
 
 /// The lines on which the port must win although the program refers to none of its symbols.
-const INDIRECT: [&str; 11] = [
+const INDIRECT: [&str; 13] = [
     // Objects of the application, anywhere.
     "{port} -l:libiotx.a",
     "-l:libiotx.a {port}",
@@ -103,6 +108,9 @@ const INDIRECT: [&str; 11] = [
     // The same, in either order.
     "-Wl,--start-group -lport -liotx_core -Wl,--end-group -liotx_port",
     "-Wl,--start-group -liotx_core -lport -Wl,--end-group -liotx_port",
+    // An archive in front of the library, with the option that asks for every name.
+    "{take} -lport -l:libiotx.a",
+    "{take} -lport -l:libiotx.so",
     // An archive taken whole, on either side.
     "-Wl,--whole-archive -lport -Wl,--no-whole-archive -l:libiotx.a",
     "-l:libiotx.a -Wl,--whole-archive -lport -Wl,--no-whole-archive",
@@ -256,29 +264,40 @@ fn limits_of_archives() {
     );
     for line in [
         "-l:libiotx.a -lport",
+        "{take} -l:libiotx.a -lport",
+        "{take} -l:libiotx.so -lport",
         "-lport -l:libiotx.a",
         "-l:libiotx.so -lport",
         "-lport -liotx_core -liotx_port",
     ] {
         compiled.check("ours.o", line, &[]);
     }
-    // Without a default port, the linker names what is missing.
-    let mut cc = libraries::cc();
-    let output = cc
-        .current_dir(&compiled.folder)
-        .arg("main.o")
-        .arg(format!("-L{}", shipped().display()))
-        .args(["-liotx_core"])
-        .args(SYSTEM_LIBRARIES)
-        .args(["-o", "missing"])
-        .output()
-        .expect("the compiler starts");
-    assert!(!output.status.success());
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        text.contains("undefined reference to `HAL_TCP_Read'"),
-        "{text}"
-    );
+    // Without a default port, the linker names what is missing, and only that.
+    let every = ["HAL_UptimeMs", "HAL_TCP_Read", "HAL_SSL_Read", "HAL_Kv_Get"];
+    for (present, lacking) in [
+        ("", &every[..]),
+        ("port_OS.o port_DATA.o port_TLS.o port_KV.o", &every[1..2]),
+        ("port_TCP.o port_KV.o port_TLS.o port_DATA.o", &every[..1]),
+    ] {
+        let output = libraries::cc()
+            .current_dir(&compiled.folder)
+            .args(["ours.o", "-liotx_core"])
+            .args(present.split_whitespace())
+            .arg(format!("-L{}", shipped().display()))
+            .args(SYSTEM_LIBRARIES)
+            .args(["-o", "missing"])
+            .output()
+            .expect("the compiler starts");
+        assert!(!output.status.success());
+        let text = String::from_utf8_lossy(&output.stderr);
+        for name in every {
+            assert_eq!(
+                text.contains(&format!("undefined reference to `{name}'")),
+                lacking.contains(&name),
+                "{name} with {present}: {text}"
+            );
+        }
+    }
     // A second definition of the application itself is an error, not a matter of luck.
     let output = libraries::cc()
         .current_dir(&compiled.folder)
