@@ -267,6 +267,7 @@ static int strings(void)
 {
     char          text[65] = {0}, digits[10] = {0}, list[] = "a,b", number[] = "42", hex[] = "0aFF";
     unsigned char bytes[2] = {0x0A, 0xFF};
+    char         *found    = NULL;
     int           value    = 0;
     uint32_t      unsigned_value = 0;
 
@@ -284,6 +285,8 @@ static int strings(void)
     LITE_hexbuf_convert(bytes, text, 2, 1);
     CHECK(memcmp(text, "0AFF", 4) == 0);
     CHECK(infra_randstr(text, 8) == 0);
+    CHECK(infra_json_value("{\"a\":\"b\"}", 9, "a", 1, &found, &unsigned_value) == 0 && unsigned_value == 3);
+    CHECK(found[1] == 'b');
     return 0;
 }
 
