@@ -3,6 +3,8 @@
 #
 #   OUT/libiotx_core.a   the SDK; HAL_*, ssl_hooks_set, iotx_ca_crt, g_cli_crt, g_cli_key are undefined
 #   OUT/libiotx_port.a   the default port, weak definitions of exactly these
+#   OUT/iotx_take_port.rsp  linker options (-Wl,@FILE) that ask for each of these names from the start, so
+#                        that an archive in front of -liotx gives its definitions
 #
 # A linker searches archives from left to right and never takes a definition back, so only an archive
 # that comes last can be a default: -liotx_core -lport -liotx_port. Whatever the port defines is taken
@@ -72,5 +74,6 @@ if ! diff "$work/globals" "$work/defined" >"$work/diff"; then
 fi
 (cd "$work" && "$AR" rcsD libiotx_core.a iotx_core.o)
 
-install -m 644 "$work/libiotx_core.a" "$work/libiotx_port.a" "$out/"
+sed 's/^/-u /' "$work/port-names" >"$work/iotx_take_port.rsp"
+install -m 644 "$work/libiotx_core.a" "$work/libiotx_port.a" "$work/iotx_take_port.rsp" "$out/"
 echo "  $out/libiotx_core.a ($(($(wc -c <"$out/libiotx_core.a") / 1024)) KiB), $out/libiotx_port.a ($(wc -l <"$work/port-names") replaceable names)"

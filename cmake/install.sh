@@ -57,7 +57,7 @@ for name in iotx iotx_hal; do
     ln -sf "lib$name.so.0" "$to/$libdir/lib$name.so"
 done
 # For ports that are archives: the SDK without HAL, and the default port.
-install -m 644 "$build/lib/libiotx_core.a" "$build/lib/libiotx_port.a" "$to/$libdir/"
+install -m 644 "$build/lib/libiotx_core.a" "$build/lib/libiotx_port.a" "$build/lib/iotx_take_port.rsp" "$to/$libdir/"
 if [ -x "$build/bin/iotx-platform" ]; then
     install -D -m 755 "$build/bin/iotx-platform" "$to/bin/iotx-platform"
 fi
@@ -65,6 +65,14 @@ fill package.pc.in "$to/$libdir/pkgconfig/iotx.pc" iotx \
     "Core and HAL of the Aliyun Link SDK for C, with the same C API"
 fill package.pc.in "$to/$libdir/pkgconfig/iotx_hal.pc" iotx_hal \
     "HAL of the Aliyun Link SDK for C: os, tcp, tls, kv"
+fill package.pc.in "$to/$libdir/pkgconfig/iotx_core.pc" iotx_core \
+    "Core of the Aliyun Link SDK for C without a HAL; a port and iotx_port follow on the link line"
+fill package.pc.in "$to/$libdir/pkgconfig/iotx_port.pc" iotx_port "Default HAL behind a port's, for iotx_core"
+# Both exist as archives only, so their system libraries are always needed.
+sed -i "s|^Libs: .*|& $native|; /^Libs.private/d" "$to/$libdir/pkgconfig/iotx_port.pc"
+sed -i '/^Libs.private/d' "$to/$libdir/pkgconfig/iotx_core.pc"
+# pkg-config --variable=take_port iotx: the option for a port's archive in front of iotx.
+printf 'take_port=-Wl,@${libdir}/iotx_take_port.rsp\n' >>"$to/$libdir/pkgconfig/iotx.pc"
 ln -sf iotx_hal.pc "$to/$libdir/pkgconfig/iotx-hal.pc"
 fill iotxConfig.cmake.in "$to/$libdir/cmake/iotx/iotxConfig.cmake"
 fill iotxConfigVersion.cmake.in "$to/$libdir/cmake/iotx/iotxConfigVersion.cmake"

@@ -334,6 +334,9 @@ typedef struct {
 extern const char *g_infra_mqtt_domain[IOTX_MQTT_DOMAIN_NUMBER];
 extern const char *g_infra_http_domain[IOTX_HTTP_DOMAIN_NUMBER];
 
+/* See infra_log.h. */
+extern int iotx_facility_json_print(const char *str, int level, ...);
+
 #ifdef __cplusplus
 }
 #endif

@@ -62,6 +62,11 @@ void LITE_syslog(char *m, const char *f, const int l, const int level, const cha
 int log_multi_line_internal(const char *f, const int l, const char *title, int level, char *payload,
                             const char *mark);
 
+/* Prints the JSON object str laid out in lines, if the level is printed. The third argument, an int, is
+ * the mark in front of each line: '>', '<' or ':'. The values of deviceSecret, productSecret, password, sign
+ * and token are left out. Returns 0; -1 for NULL or "", -2 for text that is no JSON object. */
+int iotx_facility_json_print(const char *str, int level, ...);
+
 #define log_multi_line(level, title, fmt, payload, mark) \
     log_multi_line_internal(__func__, __LINE__, title, level, payload, mark)
 #define HEXDUMP_DEBUG(buf, len)                                                              \

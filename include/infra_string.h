@@ -39,6 +39,12 @@ int infra_str2int(const char *input, int *val);
  * alone. */
 int32_t utils_str2uint(char *input, uint8_t input_len, uint32_t *output);
 
+/* Finds the first member called key in the JSON text input, at any level. *value points to what
+ * stands there, a string with its quotation marks, not terminated, *value_len counts it. Returns 0,
+ * or -1 when there is none. */
+int32_t infra_json_value(const char *input, uint32_t input_len, const char *key, uint32_t key_len,
+                         char **value, uint32_t *value_len);
+
 /* Writes 2 * in_len hexadecimal digits, without a terminating NUL. */
 void LITE_hexbuf_convert(unsigned char *digest, char *out, int in_len, int uppercase);
 

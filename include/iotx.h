@@ -168,6 +168,20 @@ extern "C" {
 #endif // __cplusplus
 
 /*
+ Writes which groups of the HAL are the application's own, e.g.
+ `os=port tcp=mixed tls=default kv=default data=port`, with its NUL.
+
+ `port`: all of the group is the application's; `mixed`: some of it. `data` stands for
+ `iotx_ca_crt`, `g_cli_crt` and `g_cli_key`, defined or assigned. Returns the length, or -1 when
+ `text` is NULL or `size` is too small (80 is enough). Any thread; the log has the same line at the
+ first `IOT_MQTT_Construct`.
+
+ # Safety
+ `text` is NULL or has room for `size` bytes.
+ */
+int iotx_hal_in_use(char *text, int size);
+
+/*
  One English sentence for `code`, for any value; never NULL. The string is static: the caller must
  not free or change it. Any thread. The texts may change between releases.
  */

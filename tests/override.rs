@@ -5,6 +5,8 @@
 mod libraries;
 #[path = "override/linking.rs"]
 mod linking;
+#[path = "override/own_tls.rs"]
+mod own_tls;
 #[path = "override/paths.rs"]
 mod paths;
 #[path = "override/platform.rs"]

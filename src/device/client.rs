@@ -23,7 +23,7 @@ use super::states::{Happening, Phase, Reaction};
 use super::store::Store;
 use super::subscriptions::Subscriptions;
 use super::turn::Turn;
-use crate::hal::seam;
+use crate::hal::{memory, seam};
 use crate::mqtt::{Engine, engine, topic};
 use crate::state;
 use crate::transport::{Dialer, HalDialer, Link, LinkError};
@@ -95,6 +95,13 @@ impl Core {
         self.engine.disconnected();
         self.stuck_since = None;
         self.held.clear();
+    }
+
+    /// A packet that was not sent: nothing waits for its answer.
+    fn forget(&mut self, pkid: u16) {
+        self.engine.unsent(pkid);
+        self.requests.take(pkid);
+        self.answers.remove(&pkid);
     }
 
     pub(super) fn check_online(&self) -> Result<(), i32> {
@@ -256,7 +263,7 @@ impl Client {
     /// then counts as lost. Errors: those of [`topic::check_name`],
     /// `STATE_MQTT_IN_OFFLINE_STATUS`, `STATE_MQTT_PUB_QOS_INVALID`,
     /// `STATE_MQTT_SERIALIZE_PUB_ERROR`, `STATE_MQTT_QOS1_REPUB_EXCEED_MAX`,
-    /// `STATE_SYS_DEPEND_NWK_CLOSE`. With a store, QoS 1 differs: see [`super::store`].
+    /// `STATE_SYS_DEPEND_NWK_CLOSE`, `STATE_SYS_DEPEND_MALLOC`. With a store, QoS 1 differs: see [`super::store`].
     pub fn publish(&self, message: &OutMessage<'_>) -> Result<u16, i32> {
         topic::check_name(message.topic)?;
         if let (Some(store), 1) = (&self.store, message.qos) {
@@ -280,7 +287,7 @@ impl Client {
     /// come too early for it. `qos` 3 stores the handler without a packet. Returns the packet id.
     ///
     /// Errors: `STATE_MQTT_IN_OFFLINE_STATUS`, those of [`topic::check_filter`],
-    /// `STATE_MQTT_SERIALIZE_SUB_ERROR`, `STATE_SYS_DEPEND_NWK_CLOSE`.
+    /// `STATE_MQTT_SERIALIZE_SUB_ERROR`, `STATE_SYS_DEPEND_NWK_CLOSE`, `STATE_SYS_DEPEND_MALLOC`.
     pub fn subscribe(&self, filter: &[u8], qos: u32, callback: Callback) -> Result<u16, i32> {
         self.subscribe_noting(filter, qos, callback, false)
     }
@@ -300,7 +307,7 @@ impl Client {
             topic::check_filter(filter)?;
             core.held.retry = true;
             if qos == QOS_LOCAL {
-                core.subscriptions.add(name, None, callback);
+                added = core.subscriptions.add(name, None, callback);
                 return Ok(pkid);
             }
             let wire_qos = u8::try_from(qos).ok().filter(|qos| *qos <= 2).unwrap_or(0);
@@ -388,7 +395,7 @@ impl Client {
     /// Unsubscribes: all handlers with exactly this filter are removed. Returns the packet id.
     ///
     /// Errors: those of [`topic::check_filter`], `STATE_MQTT_IN_OFFLINE_STATUS`,
-    /// `STATE_MQTT_SERIALIZE_UNSUB_ERROR`, `STATE_SYS_DEPEND_NWK_CLOSE`.
+    /// `STATE_MQTT_SERIALIZE_UNSUB_ERROR`, `STATE_SYS_DEPEND_NWK_CLOSE`, `STATE_SYS_DEPEND_MALLOC`.
     pub fn unsubscribe(&self, filter: &[u8]) -> Result<u16, i32> {
         topic::check_filter(filter)?;
         let name = utf8(filter)?;
@@ -396,8 +403,10 @@ impl Client {
             core.check_online()?;
             let pkid = core.engine.take_pkid();
             core.engine.unsubscribe(pkid, name)?;
-            core.subscriptions.remove_filter(name);
             core.requests.add(pkid, name, Request::Unsubscribe);
+            if !memory::ran_out() {
+                core.subscriptions.remove_filter(name);
+            }
             Ok(pkid)
         })
     }
@@ -441,7 +450,8 @@ impl Client {
     }
 
     /// Queues bytes by `encode` and writes them out. A packet id that `encode` returns is
-    /// forgotten again if they could not be written.
+    /// forgotten again if they could not be written, or if memory ran out meanwhile; then nothing
+    /// is sent (`STATE_SYS_DEPEND_MALLOC`).
     pub(super) fn send(
         &self,
         encode: impl FnOnce(&mut Core) -> Result<u16, i32>,
@@ -451,7 +461,15 @@ impl Client {
             if self.is_closed() {
                 return Err(state::STATE_USER_INPUT_INVALID);
             }
-            (encode(&mut core)?, core.epoch)
+            let watch = memory::Watch::begin();
+            let queued = core.engine.output_len();
+            let pkid = encode(&mut core)?;
+            if watch.ran_out() {
+                core.engine.drop_output(queued);
+                core.forget(pkid);
+                return Err(state::STATE_SYS_DEPEND_MALLOC);
+            }
+            (pkid, core.epoch)
         };
         let deadline = seam::uptime_ms() + self.config.limits.request_timeout_ms;
         let mut written = self.flush(deadline);
@@ -463,9 +481,7 @@ impl Client {
         if written.is_ok() && core.epoch == epoch && core.phase == Phase::Online {
             return Ok(pkid);
         }
-        core.engine.unsent(pkid);
-        core.requests.take(pkid);
-        core.answers.remove(&pkid);
+        core.forget(pkid);
         Err(state::STATE_SYS_DEPEND_NWK_CLOSE)
     }
 

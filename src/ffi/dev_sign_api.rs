@@ -9,7 +9,8 @@ use super::infra_types::{
     IOTX_DEVICE_NAME_LEN, IOTX_DEVICE_SECRET_LEN, IOTX_PRODUCT_KEY_LEN, iotx_dev_meta_info_t,
     iotx_mqtt_region_types_t, iotx_sign_mqtt_t,
 };
-use super::{barrier, cstr, infra_defs, ioctl};
+use super::{barrier, cstr, infra_defs, ioctl, mqtt_api};
+use crate::hal::memory;
 use crate::sign::link_sdk::{self, Device, Domain, SecureMode, Signed};
 use crate::state;
 
@@ -20,7 +21,8 @@ use crate::state;
 ///
 /// Returns 0 or: `STATE_USER_INPUT_INVALID` (region over 5, NULL argument, a field of `meta`
 /// without terminator), `STATE_USER_INPUT_MQTT_DOMAIN` (custom region without a domain),
-/// `STATE_MQTT_SIGN_HOSTNAME_BUF_SHORT`, `STATE_MQTT_SIGN_CLIENTID_BUF_SHORT`. On an error
+/// `STATE_MQTT_SIGN_HOSTNAME_BUF_SHORT`, `STATE_MQTT_SIGN_CLIENTID_BUF_SHORT`,
+/// `STATE_SYS_DEPEND_MALLOC`. On an error
 /// `signout` is zeroed, except that the first of these leaves it untouched.
 ///
 /// # Safety
@@ -43,7 +45,12 @@ pub unsafe extern "C" fn IOT_Sign_MQTT(
         };
         // SAFETY: not NULL, and the caller promises a writable structure; all-zero is valid for it.
         unsafe { signout.write_bytes(0, 1) };
+        let watch = memory::Watch::begin();
         match sign(region, &device) {
+            _ if watch.ran_out() => {
+                mqtt_api::memory_event("IOT_Sign_MQTT");
+                state::STATE_SYS_DEPEND_MALLOC
+            }
             Ok(signed) => {
                 // SAFETY: as above; each field is checked to fit its array with its NUL: the host
                 // name has at most 62 bytes, the client id 199, the user name 53, the password 64.

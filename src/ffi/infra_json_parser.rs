@@ -179,3 +179,79 @@ pub unsafe extern "C" fn iotx_port_json_value_of(
         value.map_or(ptr::null_mut(), memory::hand_over)
     })
 }
+
+/// How deep [`iotx_port_infra_json_value`] looks into objects and arrays; the messages it is meant for have
+/// two levels.
+const SEARCH_DEPTH: u32 = 32;
+
+/// The first member called `name` in document order, wherever it lies in `value`.
+fn search<'a>(value: Slice<'a>, name: &[u8], depth: u32) -> Option<Slice<'a>> {
+    let mut found = None;
+    let mut step = |key: Option<&str>, inner: Slice<'a>| {
+        found = if key.is_some_and(|key| key.as_bytes() == name) {
+            Some(inner)
+        } else if depth > 1 {
+            search(inner, name, depth - 1)
+        } else {
+            None
+        };
+        match found {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    };
+    let text = value.text.as_bytes();
+    match value.kind {
+        Kind::Object => json_slices::members(text, |key, inner| step(Some(key.text), inner)),
+        Kind::Array => json_slices::elements(text, |inner| step(None, inner)),
+        _ => {}
+    }
+    found
+}
+
+/// Behind `infra_json_value` of `infra_string.h`: the value of the first member called `key` in the JSON at
+/// `input`, at any level, as written: a string with its quotation marks. Not terminated.
+///
+/// Returns 0, or -1 (NULL, no JSON, no such member) and then leaves the results alone. Strict where the C
+/// code searched loosely: the name is compared whole, and a value may hold commas and brackets.
+///
+/// # Safety
+/// `input` is NULL or has `input_len` readable bytes, `key` is NULL or has `key_len`; `value` and
+/// `value_len` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn iotx_port_infra_json_value(
+    input: *const c_char,
+    input_len: u32,
+    key: *const c_char,
+    key_len: u32,
+    value: *mut *mut c_char,
+    value_len: *mut u32,
+) -> i32 {
+    guard(-1, || {
+        if value.is_null() || value_len.is_null() {
+            return -1;
+        }
+        // SAFETY: the caller's promise; both lengths fit usize.
+        let (text, name) = unsafe {
+            (
+                cstr::bytes(input.cast(), input_len as usize),
+                cstr::bytes(key.cast(), key_len as usize),
+            )
+        };
+        let found = text
+            .zip(name)
+            .and_then(|(text, name)| search(json_slices::first(text)?, name, SEARCH_DEPTH));
+        let (Some(text), Some(found)) = (text, found) else {
+            return -1;
+        };
+        // The quotation marks around a string are part of the text.
+        let quotes = usize::from(found.kind == Kind::String);
+        let start = inside(input.cast_mut(), text, found.text).wrapping_sub(quotes);
+        // SAFETY: not NULL, and the caller promises them writable. The length is a part of a u32.
+        unsafe {
+            value.write(start);
+            value_len.write((found.text.len() + 2 * quotes) as u32);
+        }
+        0
+    })
+}

@@ -9,6 +9,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt::Write as _;
 
 use super::barrier::guard;
+use super::json_slices::{self, Kind};
 use super::{cstr, log};
 
 /// Bytes in one line of a hexadecimal dump.
@@ -193,4 +194,108 @@ pub unsafe extern "C" fn iotx_port_log_multi_line(
         }
         0
     })
+}
+
+/// Prints the JSON object at the start of `text` laid out in lines, without its secrets, each behind `mark` if that is one of
+/// `>`, `<` and `:`, if `level` is printed now. Behind `iotx_facility_json_print`, whose first further
+/// argument is the mark.
+///
+/// Returns 0, also when nothing is printed; -1 for NULL and "", -2 for anything but a JSON object.
+///
+/// # Safety
+/// `text` is NULL or terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn iotx_port_json_print(
+    text: *const c_char,
+    level: c_int,
+    mark: c_int,
+) -> c_int {
+    guard(-1, || {
+        if text.is_null() {
+            return -1;
+        }
+        // SAFETY: not NULL, and the caller promises a terminated string.
+        let text = unsafe { CStr::from_ptr(text) };
+        if text.is_empty() {
+            return -1;
+        }
+        let object = json_slices::first(text.to_bytes()).filter(|json| json.kind == Kind::Object);
+        let Some(object) = object else {
+            return -2;
+        };
+        if wanted(level) {
+            let mark = match u8::try_from(mark) {
+                Ok(b'>') => "> ",
+                Ok(b'<') => "< ",
+                Ok(b':') => ": ",
+                _ => "",
+            };
+            lay_out(object.text, |line| {
+                log::print_line(format_args!("{mark}{line}"));
+            });
+        }
+        0
+    })
+}
+
+/// Members whose string value is not printed.
+const SECRETS: [&str; 5] = ["deviceSecret", "productSecret", "password", "sign", "token"];
+
+/// Calls `print` with each line of valid JSON laid out: one member or element a line, four blanks a level.
+/// Strings and numbers stay as written, but for [`SECRETS`].
+fn lay_out(json: &str, mut print: impl FnMut(&str)) {
+    const INDENT: &str = "    ";
+    let mut line = String::new();
+    let mut level = 0_usize;
+    // Whether the next string is the value of a member that is not printed.
+    let mut secret = false;
+    let mut characters = json.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => {
+                let start = line.len() + 1;
+                line.push(character);
+                while let Some(inner) = characters.next() {
+                    line.push(inner);
+                    match inner {
+                        // The escaped character may be a quotation mark.
+                        '\\' => line.extend(characters.next()),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+                if secret {
+                    line.truncate(start);
+                    line.push_str("***\"");
+                }
+                let name = line.get(start..line.len() - 1).unwrap_or_default();
+                secret = !secret && SECRETS.contains(&name);
+            }
+            '{' | '[' => {
+                secret = false;
+                line.push(character);
+                while characters.next_if(char::is_ascii_whitespace).is_some() {}
+                if let Some(end) = characters.next_if(|next| matches!(next, '}' | ']')) {
+                    line.push(end);
+                } else {
+                    level += 1;
+                    print(&std::mem::replace(&mut line, INDENT.repeat(level)));
+                }
+            }
+            '}' | ']' => {
+                level = level.saturating_sub(1);
+                print(&std::mem::replace(&mut line, INDENT.repeat(level)));
+                line.push(character);
+            }
+            ',' => {
+                secret = false;
+                line.push(character);
+                print(&std::mem::replace(&mut line, INDENT.repeat(level)));
+            }
+            ':' => line.push_str(": "),
+            blank if blank.is_ascii_whitespace() => {}
+            other => line.push(other),
+        }
+    }
+    print(&line);
 }

@@ -17,6 +17,7 @@ use super::infra_types::{
     HOST_NAME_LEN, IOTX_DEVICE_NAME_LEN, IOTX_DEVICE_SECRET_LEN, IOTX_MODULE_LEN,
     IOTX_PRODUCT_KEY_LEN, IOTX_PRODUCT_SECRET_LEN,
 };
+use crate::hal::memory::apart;
 use crate::state::{FAIL_RETURN, SUCCESS_RETURN};
 
 /// A copy of the settings. Empty strings mean "not set"; secrets are wiped when dropped.
@@ -82,9 +83,10 @@ pub fn set_identity(product_key: &str, device_name: &str) -> Result<(), TooLong>
     if product_key.len() > IOTX_PRODUCT_KEY_LEN || device_name.len() > IOTX_DEVICE_NAME_LEN {
         return Err(TooLong);
     }
+    let (product_key, device_name) = apart(|| (product_key.to_owned(), device_name.to_owned()));
     let mut settings = settings();
-    settings.product_key = product_key.to_owned();
-    settings.device_name = device_name.to_owned();
+    settings.product_key = product_key;
+    settings.device_name = device_name;
     Ok(())
 }
 
@@ -94,7 +96,7 @@ pub fn set_device_secret(device_secret: &str) -> Result<(), TooLong> {
     if device_secret.len() > IOTX_DEVICE_SECRET_LEN {
         return Err(TooLong);
     }
-    settings().device_secret = Zeroizing::new(device_secret.to_owned());
+    settings().device_secret = apart(|| Zeroizing::new(device_secret.to_owned()));
     Ok(())
 }
 
@@ -198,7 +200,9 @@ pub(super) unsafe fn control(option: c_int, data: *mut c_void) -> c_int {
 /// `data` points to a terminated string or to more than `max` bytes.
 unsafe fn take(data: *const c_void, max: usize) -> Option<String> {
     // SAFETY: the caller keeps the promise of `bounded_str`.
-    unsafe { cstr::bounded_str(data.cast(), max) }.map(str::to_owned)
+    let text = unsafe { cstr::bounded_str(data.cast(), max) };
+    // The settings outlive every client: they are no part of a port's memory, and never fail for it.
+    text.map(|text| apart(|| text.to_owned()))
 }
 
 /// Writes the string of a GET option with its NUL.

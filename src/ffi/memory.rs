@@ -7,7 +7,7 @@ use std::ffi::{c_char, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{cstr, log, registry};
-use crate::hal::os;
+use crate::hal::{memory, os};
 
 unsafe extern "C" {
     fn HAL_Malloc(size: u32) -> *mut c_void;
@@ -77,4 +77,10 @@ pub(super) fn dump(level: u32) {
     line("bytes of HAL_Malloc in use", heap.live_bytes);
     line("most bytes of HAL_Malloc in use", heap.peak_bytes);
     line("blocks of HAL_Malloc so far", heap.total_blocks);
+    // The library's own, whoever gave it.
+    let own = memory::stats();
+    line("blocks of the library in use", own.live_blocks);
+    line("bytes of the library in use", own.live_bytes);
+    line("most bytes of the library in use", own.peak_bytes);
+    line("requests HAL_Malloc refused the library", own.refused);
 }

@@ -11,6 +11,7 @@ pub mod compat;
 pub mod cstr;
 pub mod dev_sign_api;
 pub mod digests;
+pub mod hal_in_use;
 pub mod infra_cjson;
 pub mod infra_cjson_items;
 pub mod infra_compat;

@@ -17,9 +17,10 @@ use super::mqtt_types::{
     iotx_mqtt_topic_info_pt,
 };
 use super::registry::{self, StateSlot};
-use super::{barrier, cstr};
+use super::{barrier, cstr, hal_in_use};
 use crate::device::store::StoreStats;
 use crate::device::{Callback, Client, OutMessage};
+use crate::hal::memory;
 use crate::mqtt::topic;
 use crate::state;
 
@@ -128,6 +129,7 @@ unsafe fn construct_one(param: Option<&iotx_mqtt_param_t>, rules: &Rules) -> Opt
         }
         None => {}
     }
+    let watch = memory::Watch::begin();
     // SAFETY: the caller of Construct promises terminated strings.
     let config = match unsafe { mqtt_params::build(param, rules) } {
         Ok(config) => config,
@@ -137,6 +139,7 @@ unsafe fn construct_one(param: Option<&iotx_mqtt_param_t>, rules: &Rules) -> Opt
         }
     };
     mqtt_params::announce(&config);
+    hal_in_use::announce();
     // Handles are unique in the process, so that a stale one never means a later client.
     let handle = (LAST_HANDLE.fetch_add(1, Ordering::Relaxed) + 1) << 4;
     let entry = Arc::new(Entry {
@@ -156,7 +159,19 @@ unsafe fn construct_one(param: Option<&iotx_mqtt_param_t>, rules: &Rules) -> Opt
     }
     // Whatever happens below, panics included, the slot does not stay claimed by a dead client.
     let claim = Claim;
-    match entry.client.connect() {
+    // No attempt without the memory that a client needs.
+    let connected = if watch.ran_out() {
+        Err(state::STATE_SYS_DEPEND_MALLOC)
+    } else {
+        entry.client.connect()
+    };
+    match connected {
+        Ok(()) | Err(state::STATE_SYS_DEPEND_MALLOC) if watch.ran_out() => {
+            entry.client.close();
+            drop(claim);
+            memory_event("IOT_MQTT_Construct");
+            None
+        }
         Ok(()) => {
             std::mem::forget(claim);
             with_slot(|slot| *slot = Slot::Live(Arc::clone(&entry)));
@@ -295,7 +310,22 @@ unsafe fn topic_text<'a>(text: *const c_char) -> Option<&'a [u8]> {
 }
 
 fn result(sent: Result<u16, i32>) -> c_int {
-    sent.map_or_else(|code| code, c_int::from)
+    match sent {
+        Ok(pkid) => c_int::from(pkid),
+        Err(code) => {
+            if code == state::STATE_SYS_DEPEND_MALLOC {
+                memory_event("MQTT packet not sent");
+            }
+            code
+        }
+    }
+}
+
+/// Says that something was given up because `HAL_Malloc` refused memory.
+pub(super) fn memory_event(what: &str) {
+    let code = state::STATE_SYS_DEPEND_MALLOC;
+    log::error!("{what}: HAL_Malloc has no memory");
+    registry::state_event(StateSlot::SysDepend, code, what);
 }
 
 /// Reports a call on a topic; the text is made only for a handler.
@@ -311,7 +341,7 @@ fn topic_event(code: i32, verb: &str, topic: &[u8], result: &str) {
 /// Returns the packet id (event 3 or 5 follows in a Yield), or: `STATE_USER_INPUT_INVALID` (NULL,
 /// "", no client), `STATE_MQTT_IN_OFFLINE_STATUS`, `STATE_MQTT_UNEXP_TOPIC_FORMAT`,
 /// `STATE_MQTT_TOPIC_BUF_TOO_SHORT`, `STATE_MQTT_SERIALIZE_SUB_ERROR`,
-/// `STATE_SYS_DEPEND_NWK_CLOSE`. QoS 3 registers the handler without a packet. Any thread, also
+/// `STATE_SYS_DEPEND_NWK_CLOSE`, `STATE_SYS_DEPEND_MALLOC`. QoS 3 registers the handler without a packet. Any thread, also
 /// in handlers; blocks for the request time-out at most.
 ///
 /// # Safety
@@ -406,9 +436,10 @@ pub unsafe extern "C" fn IOT_MQTT_Unsubscribe(
 /// Errors: `STATE_USER_INPUT_INVALID` (NULL, also as payload of length 0, "", no client), topic
 /// rules, `STATE_MQTT_IN_OFFLINE_STATUS`, `STATE_MQTT_PUB_QOS_INVALID`,
 /// `STATE_MQTT_SERIALIZE_PUB_ERROR` (over the write buffer), `STATE_MQTT_QOS1_REPUB_EXCEED_MAX`,
-/// `STATE_SYS_DEPEND_NWK_CLOSE`. Any thread, also in handlers; blocks for the request time-out at
-/// most. With a store ([`iotx_mqtt_set_store`](super::store_api::iotx_mqtt_set_store)) QoS 1 also
-/// blocks for it, and `STATE_SYS_DEPEND_KV_SET` means that it failed.
+/// `STATE_SYS_DEPEND_NWK_CLOSE`, `STATE_SYS_DEPEND_MALLOC` (nothing was sent). Any thread, also in
+/// handlers; blocks for the request time-out at most. With a store
+/// ([`iotx_mqtt_set_store`](super::store_api::iotx_mqtt_set_store)) QoS 1 also blocks for it, and
+/// `STATE_SYS_DEPEND_KV_SET` means that it failed.
 ///
 /// # Safety
 /// `topic_name` is NULL or terminated; `topic_msg` is NULL or valid, its payload NULL or of

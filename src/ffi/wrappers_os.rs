@@ -6,6 +6,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 use crate::ffi::barrier::guard;
+use crate::hal::memory::apart;
 use crate::hal::os::{self, IdentityField, Mutex, Semaphore, ThreadOptions};
 
 /// Behind `HAL_Malloc`: NULL on failure, never for size 0 alone.
@@ -51,7 +52,8 @@ pub extern "C" fn iotx_port_random(region: u32) -> u32 {
 /// Behind `HAL_MutexCreate`: NULL on failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn iotx_port_mutex_create() -> *mut c_void {
-    guard(ptr::null_mut(), || match Mutex::new() {
+    // A port's HAL_Malloc may make its lock with this function.
+    guard(ptr::null_mut(), || match apart(Mutex::new) {
         Some(mutex) => Box::into_raw(mutex).cast(),
         None => ptr::null_mut(),
     })
@@ -105,7 +107,8 @@ pub unsafe extern "C" fn iotx_port_mutex_unlock(mutex: *mut c_void) {
 #[unsafe(no_mangle)]
 pub extern "C" fn iotx_port_semaphore_create() -> *mut c_void {
     guard(ptr::null_mut(), || {
-        Box::into_raw(Box::<Semaphore>::default()).cast()
+        // As for the mutex.
+        Box::into_raw(apart(Box::<Semaphore>::default)).cast()
     })
 }
 
@@ -199,7 +202,7 @@ pub unsafe extern "C" fn iotx_port_thread_create(
             },
         };
         // SAFETY: the caller allows the routine to run with arg.
-        match unsafe { os::thread_create(routine, arg, options) } {
+        match apart(|| unsafe { os::thread_create(routine, arg, options) }) {
             Ok(thread) => {
                 // SAFETY: checked above, and the caller passes a writable place.
                 unsafe { *thread_handle = os::thread_to_handle(thread) };

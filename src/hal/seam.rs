@@ -4,7 +4,7 @@
 //! nothing here may call a default directly. What a foreign port returns is not trusted: lengths
 //! out of range count as errors.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr::NonNull;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::{os, tcp, uptime};
     reason = "contracts in spec hal.md, one group after the other"
 )]
 pub mod raw {
-    use std::ffi::{c_char, c_int, c_void};
+    use std::ffi::{c_char, c_int, c_uint, c_void};
 
     unsafe extern "C" {
         // os
@@ -68,7 +68,45 @@ pub mod raw {
         pub fn iotx_port_tcp_is_default() -> c_int;
         pub fn iotx_port_tls_is_default() -> c_int;
         pub fn iotx_port_random_is_default() -> c_int;
+        pub fn iotx_port_memory_is_default() -> c_int;
+        pub fn iotx_port_os_replaced(count: *mut c_uint) -> c_uint;
+        pub fn iotx_port_tcp_replaced(count: *mut c_uint) -> c_uint;
+        pub fn iotx_port_tls_replaced(count: *mut c_uint) -> c_uint;
+        pub fn iotx_port_kv_replaced(count: *mut c_uint) -> c_uint;
+        pub fn iotx_port_data_replaced(count: *mut c_uint) -> c_uint;
     }
+}
+
+/// Whose a group of the HAL is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// Ours, all of it.
+    Default,
+    /// The port's, all of it.
+    Port,
+    /// Some of it the port's.
+    Mixed,
+}
+
+/// The groups of the HAL and whose they are: os, tcp, tls, kv, and the data symbols. The os group is
+/// that of 3.2.0. The linker has decided on the functions; the data symbols may change.
+pub fn in_use() -> [(&'static str, Owner); 5] {
+    let owner = |replaced: unsafe extern "C" fn(*mut c_uint) -> c_uint| {
+        let mut count = 0;
+        // SAFETY: a writable count.
+        match unsafe { replaced(&raw mut count) } {
+            0 => Owner::Default,
+            number if number == count => Owner::Port,
+            _ => Owner::Mixed,
+        }
+    };
+    [
+        ("os", owner(raw::iotx_port_os_replaced)),
+        ("tcp", owner(raw::iotx_port_tcp_replaced)),
+        ("tls", owner(raw::iotx_port_tls_replaced)),
+        ("kv", owner(raw::iotx_port_kv_replaced)),
+        ("data", owner(raw::iotx_port_data_replaced)),
+    ]
 }
 
 /// Why a read or write over the HAL gave nothing.

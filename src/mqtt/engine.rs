@@ -240,6 +240,17 @@ impl Engine {
         !self.output.is_empty()
     }
 
+    /// Bytes that wait to be written.
+    pub fn output_len(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Takes what was added to the output since it had `len` bytes back, a whole number of packets;
+    /// [`Engine::unsent`] forgets their ids.
+    pub fn drop_output(&mut self, len: usize) {
+        self.output.truncate(len);
+    }
+
     /// Adds a DISCONNECT packet to the output.
     pub fn disconnect(&mut self) {
         // Two constant bytes; writing them cannot fail.

@@ -264,6 +264,12 @@ int iotx_port_tcp_is_default(void)
            IS_OURS(HAL_TCP_Read);
 }
 
+/* 1 if HAL_Malloc and HAL_Free are both the default port: the library's own memory is the system's then. */
+int iotx_port_memory_is_default(void)
+{
+    return IS_OURS(HAL_Malloc) && IS_OURS(HAL_Free);
+}
+
 /* 1 if HAL_Random is the default port. */
 int iotx_port_random_is_default(void)
 {
@@ -341,3 +347,52 @@ static int default_HAL_SetDeviceSecret(char *device_secret)
     return iotx_port_set_device_secret(device_secret);
 }
 PUBLISH(int, HAL_SetDeviceSecret, (char *device_secret));
+
+/* ---- which groups are the port's --------------------------------------------------------------- */
+
+struct pair {
+    any_function used, ours;
+};
+
+#define PAIR(name) {(any_function)(name), (any_function)default_##name}
+
+/* How many of the pairs are the port's own. */
+static unsigned replaced(const struct pair *pairs, size_t count)
+{
+    unsigned number = 0;
+    size_t   index;
+
+    for (index = 0; index < count; index++) {
+        number += !same(pairs[index].used, pairs[index].ours);
+    }
+    return number;
+}
+
+/* In the order of enum Group in seam.rs: the functions of the group, and how many of them are the port's. */
+#define GROUP(...)                                                 \
+    do {                                                           \
+        const struct pair pairs[] = {__VA_ARGS__};                 \
+                                                                   \
+        *count = (unsigned)(sizeof(pairs) / sizeof(pairs[0]));     \
+        return replaced(pairs, sizeof(pairs) / sizeof(pairs[0]));  \
+    } while (0)
+
+/* Those of 3.2.0: what only older versions had does not make a port incomplete. */
+unsigned iotx_port_os_replaced(unsigned *count)
+{
+    GROUP(PAIR(HAL_Malloc), PAIR(HAL_Free), PAIR(HAL_UptimeMs), PAIR(HAL_SleepMs), PAIR(HAL_Srandom),
+          PAIR(HAL_Random), PAIR(HAL_Vsnprintf), PAIR(HAL_Snprintf), PAIR(HAL_Printf),
+          PAIR(HAL_MutexCreate), PAIR(HAL_MutexDestroy), PAIR(HAL_MutexLock), PAIR(HAL_MutexUnlock),
+          PAIR(HAL_SemaphoreCreate), PAIR(HAL_SemaphoreDestroy), PAIR(HAL_SemaphorePost),
+          PAIR(HAL_SemaphoreWait), PAIR(HAL_ThreadCreate), PAIR(HAL_GetFirmwareVersion));
+}
+
+unsigned iotx_port_tcp_replaced(unsigned *count)
+{
+    GROUP(PAIR(HAL_TCP_Establish), PAIR(HAL_TCP_Destroy), PAIR(HAL_TCP_Write), PAIR(HAL_TCP_Read));
+}
+
+unsigned iotx_port_kv_replaced(unsigned *count)
+{
+    GROUP(PAIR(HAL_Kv_Set), PAIR(HAL_Kv_Get), PAIR(HAL_Kv_Del));
+}

@@ -87,6 +87,10 @@ REPLACEABLE_VOID(LITE_hexstr_convert, iotx_port_hexstr_convert,
 REPLACEABLE(int, infra_str2int, iotx_port_str2int, (const char *input, int *val), (input, val))
 REPLACEABLE(int32_t, utils_str2uint, iotx_port_str2uint,
             (char *input, uint8_t input_len, uint32_t *output), (input, input_len, output))
+REPLACEABLE(int32_t, infra_json_value, iotx_port_infra_json_value,
+            (const char *input, uint32_t input_len, const char *key, uint32_t key_len, char **value,
+             uint32_t *value_len),
+            (input, input_len, key, key_len, value, value_len))
 REPLACEABLE_VOID(LITE_hexbuf_convert, iotx_port_hexbuf_convert,
                  (unsigned char *digest, char *out, int in_len, int uppercase),
                  (digest, out, in_len, uppercase))

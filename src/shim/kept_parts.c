@@ -79,6 +79,20 @@ __attribute__((weak)) void LITE_syslog(char *m, const char *f, const int l, cons
     va_end(params);
 }
 
+int iotx_port_json_print(const char *str, int level, int mark);
+
+/* The mark is the first of the further arguments; callers pass notes behind it. */
+__attribute__((weak)) int iotx_facility_json_print(const char *str, int level, ...)
+{
+    va_list params;
+    int     mark;
+
+    va_start(params, level);
+    mark = va_arg(params, int);
+    va_end(params);
+    return iotx_port_json_print(str, level, mark);
+}
+
 /* infra_cjson.h, reading */
 REPLACEABLE(int, lite_cjson_parse, iotx_port_cjson_parse,
             (const char *src, int src_len, lite_cjson_t *lite), (src, src_len, lite))

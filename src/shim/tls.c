@@ -64,8 +64,8 @@ int ssl_hooks_set(ssl_hooks_t *hooks) WEAK_ALIAS(default_ssl_hooks_set);
 
 typedef void (*any_function)(void);
 
-/* 1 if every function of the group is ours, 0 if the application replaced one. */
-int iotx_port_tls_is_default(void)
+/* How many of the group's functions are the application's own. */
+unsigned iotx_port_tls_replaced(unsigned *count)
 {
     /* Volatile: compilers would fold the comparison of a symbol with its alias. */
     any_function volatile in_use[] = {
@@ -77,12 +77,30 @@ int iotx_port_tls_is_default(void)
         (any_function)default_HAL_SSL_Write, (any_function)default_HAL_SSL_Destroy,
         (any_function)default_ssl_hooks_set,
     };
-    size_t index;
+    unsigned number = 0;
+    size_t   index;
 
+    *count = (unsigned)(sizeof(ours) / sizeof(ours[0]));
     for (index = 0; index < sizeof(ours) / sizeof(ours[0]); index++) {
-        if (in_use[index] != ours[index]) {
-            return 0;
-        }
+        number += in_use[index] != ours[index];
     }
-    return 1;
+    return number;
+}
+
+/* 1 if every function of the group is ours, 0 if the application replaced one. */
+int iotx_port_tls_is_default(void)
+{
+    unsigned count;
+
+    return iotx_port_tls_replaced(&count) == 0;
+}
+
+/*
+ * How many of the three variables the application has set. By value: it may define or assign them, and
+ * a program that refers to one has it in its own memory either way.
+ */
+unsigned iotx_port_data_replaced(unsigned *count)
+{
+    *count = 3;
+    return (unsigned)((iotx_ca_crt != iotx_port_roots) + (g_cli_crt != NULL) + (g_cli_key != NULL));
 }

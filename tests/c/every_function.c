@@ -267,6 +267,7 @@ static int strings(void)
 {
     char          text[65] = {0}, digits[10] = {0}, list[] = "a,b", number[] = "42", hex[] = "0aFF";
     unsigned char bytes[2] = {0x0A, 0xFF};
+    char         *found    = NULL;
     int           value    = 0;
     uint32_t      unsigned_value = 0;
 
@@ -284,6 +285,8 @@ static int strings(void)
     LITE_hexbuf_convert(bytes, text, 2, 1);
     CHECK(memcmp(text, "0AFF", 4) == 0);
     CHECK(infra_randstr(text, 8) == 0);
+    CHECK(infra_json_value("{\"a\":\"b\"}", 9, "a", 1, &found, &unsigned_value) == 0 && unsigned_value == 3);
+    CHECK(found[1] == 'b');
     return 0;
 }
 
@@ -344,6 +347,8 @@ static int hal_more(void)
     CHECK(iotx_tls_set_session_resumption(2) == -1 && iotx_tls_set_session_resumption(1) == 0);
     snprintf(path, sizeof(path), "%s/kv.bin", getenv("IOTX_TMP"));
     CHECK(iotx_kv_set_path(NULL) == -1 && iotx_kv_set_path(path) == 0);
+    CHECK(iotx_hal_in_use(NULL, 80) == -1 && iotx_hal_in_use(path, 10) == -1 && iotx_hal_in_use(path, -1) == -1);
+    CHECK(iotx_hal_in_use(path, (int)sizeof(path)) == (int)strlen(path) && strncmp(path, "os=", 3) == 0);
     CHECK(HAL_Kv_Get("key", text, &size) == -1);
     CHECK(HAL_Kv_Set("key", "value", 5, 1) == 0);
     size = (int)sizeof(text);

@@ -45,7 +45,8 @@ impl Compiled {
     }
 
     /// Links and gives the path of the program. `line` is the link line behind the compiler's
-    /// own options; `{port}` stands for all objects of the port.
+    /// own options; `{port}` stands for all objects of the port,
+    /// `{take}` for the option that asks for them by name.
     fn link(&self, main: &str, line: &str, more: &[&str]) -> PathBuf {
         static PROGRAMS: AtomicUsize = AtomicUsize::new(0);
         let number = PROGRAMS.fetch_add(1, Ordering::Relaxed);
@@ -63,6 +64,10 @@ impl Compiled {
             match word {
                 "{port}" => {
                     cc.args(GROUPS.map(|group| format!("port_{group}.o")));
+                }
+                "{take}" => {
+                    let file = shipped().join("iotx_take_port.rsp");
+                    cc.arg(format!("-Wl,@{}", file.display()));
                 }
                 word => {
                     cc.arg(word);
@@ -92,7 +97,7 @@ impl Compiled {
 }
 
 /// The lines on which the port must win although the program refers to none of its symbols.
-const INDIRECT: [&str; 11] = [
+const INDIRECT: [&str; 13] = [
     // Objects of the application, anywhere.
     "{port} -l:libiotx.a",
     "-l:libiotx.a {port}",
@@ -103,6 +108,9 @@ const INDIRECT: [&str; 11] = [
     // The same, in either order.
     "-Wl,--start-group -lport -liotx_core -Wl,--end-group -liotx_port",
     "-Wl,--start-group -liotx_core -lport -Wl,--end-group -liotx_port",
+    // An archive in front of the library, with the option that asks for every name.
+    "{take} -lport -l:libiotx.a",
+    "{take} -lport -l:libiotx.so",
     // An archive taken whole, on either side.
     "-Wl,--whole-archive -lport -Wl,--no-whole-archive -l:libiotx.a",
     "-l:libiotx.a -Wl,--whole-archive -lport -Wl,--no-whole-archive",
@@ -224,30 +232,23 @@ fn firmware_versions() {
     }
 }
 
-/// `HAL_Malloc` fails at its n-th call, for every n: the library comes through all the same, since
-/// its own memory is the system's, and gives back what it took.
+/// `HAL_Malloc` fails at its n-th call, and from its n-th call on, for every n.
 #[test]
 fn memory_that_fails() {
-    let compiled = Compiled::new("memory", &[]);
-    let program = compiled.link("main.o", "{port} -l:libiotx.a", &[]);
-    for fail_at in 1.. {
-        assert!(fail_at < 1000, "the program never comes through");
-        let output = run(Command::new(&program).env("PORT_FAIL_AT", fail_at.to_string())).stdout;
+    let folder = scratch("memory");
+    for library in ["-l:libiotx.a", "-l:libiotx.so"] {
+        let program = folder.join("memory");
+        run(libraries::cc()
+            .arg(libraries::sources().join("memory.c"))
+            .arg(format!("-L{}", shipped().display()))
+            .arg(format!("-Wl,-rpath,{}", shipped().display()))
+            .arg(library)
+            .args(SYSTEM_LIBRARIES)
+            .arg("-o")
+            .arg(&program));
+        let output = run(&mut Command::new(&program)).stdout;
         let text = String::from_utf8_lossy(&output);
-        let counts: Vec<i32> = text
-            .lines()
-            .find(|line| line.starts_with("mallocs "))
-            .expect("a line on memory")
-            .split(' ')
-            .filter_map(|word| word.parse().ok())
-            .collect();
-        let [calls, live] = counts[..] else {
-            panic!("{text}");
-        };
-        assert_eq!(live, 0, "call {fail_at} failed");
-        if calls < fail_at {
-            break;
-        }
+        assert!(text.ends_with(" failures 0\n"), "{library}: {text}");
     }
 }
 
@@ -263,29 +264,40 @@ fn limits_of_archives() {
     );
     for line in [
         "-l:libiotx.a -lport",
+        "{take} -l:libiotx.a -lport",
+        "{take} -l:libiotx.so -lport",
         "-lport -l:libiotx.a",
         "-l:libiotx.so -lport",
         "-lport -liotx_core -liotx_port",
     ] {
         compiled.check("ours.o", line, &[]);
     }
-    // Without a default port, the linker names what is missing.
-    let mut cc = libraries::cc();
-    let output = cc
-        .current_dir(&compiled.folder)
-        .arg("main.o")
-        .arg(format!("-L{}", shipped().display()))
-        .args(["-liotx_core"])
-        .args(SYSTEM_LIBRARIES)
-        .args(["-o", "missing"])
-        .output()
-        .expect("the compiler starts");
-    assert!(!output.status.success());
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        text.contains("undefined reference to `HAL_TCP_Read'"),
-        "{text}"
-    );
+    // Without a default port, the linker names what is missing, and only that.
+    let every = ["HAL_UptimeMs", "HAL_TCP_Read", "HAL_SSL_Read", "HAL_Kv_Get"];
+    for (present, lacking) in [
+        ("", &every[..]),
+        ("port_OS.o port_DATA.o port_TLS.o port_KV.o", &every[1..2]),
+        ("port_TCP.o port_KV.o port_TLS.o port_DATA.o", &every[..1]),
+    ] {
+        let output = libraries::cc()
+            .current_dir(&compiled.folder)
+            .args(["ours.o", "-liotx_core"])
+            .args(present.split_whitespace())
+            .arg(format!("-L{}", shipped().display()))
+            .args(SYSTEM_LIBRARIES)
+            .args(["-o", "missing"])
+            .output()
+            .expect("the compiler starts");
+        assert!(!output.status.success());
+        let text = String::from_utf8_lossy(&output.stderr);
+        for name in every {
+            assert_eq!(
+                text.contains(&format!("undefined reference to `{name}'")),
+                lacking.contains(&name),
+                "{name} with {present}: {text}"
+            );
+        }
+    }
     // A second definition of the application itself is an error, not a matter of luck.
     let output = libraries::cc()
         .current_dir(&compiled.folder)

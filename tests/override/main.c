@@ -28,6 +28,7 @@
 #define OWN 31
 #endif
 #define HAS(group) ((OWN & OWN_##group) != 0)
+#define OWNER(group) (HAS(group) ? "port" : "default")
 
 int  port_calls[CALLS_COUNT];
 int  port_saw_ca;
@@ -172,8 +173,10 @@ static void call_everything(void)
 
 int main(void)
 {
-    int tls;
-    int tcp;
+    char expected[80];
+    char in_use[80];
+    int  tls;
+    int  tcp;
 
     IOT_SetLogLevel(IOT_LOG_DEBUG);
     IOT_Ioctl(IOTX_IOCTL_SET_PRODUCT_KEY, "override");
@@ -220,10 +223,19 @@ int main(void)
     CALLED(KV, HAL_Kv_Get);
     CALLED(KV, HAL_Kv_Del);
 
+    /* The library says whose HAL it uses, to C and in its log. */
+    snprintf(expected, sizeof(expected), "os=%s tcp=%s tls=%s kv=%s data=%s", OWNER(OS), OWNER(TCP), OWNER(TLS),
+             OWNER(KV), OWNER(DATA));
+    CHECK(iotx_hal_in_use(in_use, (int)sizeof(in_use)) == (int)strlen(expected));
+    CHECK(strcmp(in_use, expected) == 0);
+    CHECK((strstr(port_log, expected) != NULL) == HAS(OS));
+
     /* What the port printed is the library's log. */
     CHECK((strstr(port_log, "log: level set to 5\n") != NULL) == HAS(OS));
     printf("report %s\n", port_report);
-    printf("mallocs %d live %d\n", port_calls[CALLS_HAL_Malloc], port_live);
+    /* The library's own memory came from the port, and went back. */
+    CHECK((port_calls[CALLS_HAL_Malloc] > 0) == HAS(OS));
+    CHECK(port_live == 0);
 
 #ifdef DIRECT
     call_everything();

@@ -1,7 +1,7 @@
 /*
  * A port that replaces whole groups: compiled once per group (-DPORT_OS, -DPORT_TCP, -DPORT_TLS,
- * -DPORT_KV, -DPORT_DATA). PORT_FAIL_AT=n in the environment makes the n-th HAL_Malloc fail,
- * PORT_VERSION_AS=zero|error|unterminated|long chooses what HAL_GetFirmwareVersion does. Its network is a small MQTT server in memory, behind HAL_TCP_* and behind
+ * -DPORT_KV, -DPORT_DATA). PORT_VERSION_AS=zero|error|unterminated|long in the environment chooses what
+ * HAL_GetFirmwareVersion does. Its network is a small MQTT server in memory, behind HAL_TCP_* and behind
  * HAL_SSL_* alike, so that the library comes through a whole connection without any socket.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -23,14 +23,9 @@
 
 void *HAL_Malloc(uint32_t size)
 {
-    const char *fail_at = getenv("PORT_FAIL_AT");
-    void       *block;
+    void *block = malloc(size);
 
     COUNT(HAL_Malloc);
-    if (fail_at != NULL && atoi(fail_at) == port_calls[CALLS_HAL_Malloc]) {
-        return NULL;
-    }
-    block = malloc(size);
     port_live += block != NULL;
     return block;
 }

@@ -87,6 +87,8 @@ fn default_port_passes() {
     );
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
+    let whose = "HAL: os=default tcp=default tls=default kv=default data=default\n";
+    assert!(text.starts_with(whose), "{text}");
     assert!(text.ends_with("37 passed, 0 failed\n"), "{text}");
     assert_eq!(rows(&output, "pass").len(), 37, "{text}");
 }

@@ -13,6 +13,9 @@ HOST = "a1B2c3D4e5F.iot-as-mqtt.cn-shanghai.aliyuncs.com"
 OLD_NAMES = ["-liot_sdk", "-liot_hal", "-liot_tls"]
 TARGETS = ["iotx", "iotx_static", "hal", "hal_static"]
 SOURCES = {"iotx": "consumer.c", "iotx_hal": "hal_consumer.c"}
+# port_between.c has two functions.
+PORT_HAL = "os=mixed tcp=mixed tls=default kv=default data=default"
+DEFAULT_HAL = "os=default tcp=default tls=default kv=default data=default"
 ANSWERS = {"iotx": HOST, "iotx_hal": "hal-1"}
 
 
@@ -24,6 +27,12 @@ def check_cmake_programs(folder):
         assert run(program).strip() == ANSWERS[name]
         ours = [library for library in needed(program) if "iotx" in library]
         assert ours == ([] if target.endswith("static") else [f"lib{name}.so.0"])
+    for way, language in itertools.product(["core_port", "take_shared", "take_static", "plain"], ["c", "cxx"]):
+        assert whose_hal(folder / f"{way}_{language}") == (DEFAULT_HAL if way == "plain" else PORT_HAL), way
+
+
+def whose_hal(program, **environment):
+    return run(program, **environment).splitlines()[-1]
 
 
 @pytest.mark.parametrize("generator", ["Unix Makefiles", "Ninja"])
@@ -46,6 +55,26 @@ def test_cmake_package_version(installed, tmp_path):
         "cmake_minimum_required(VERSION 3.16)\nproject(later C)\nfind_package(iotx 99.0 CONFIG REQUIRED)\n")
     printed = run("cmake", "-S", tmp_path, "-B", tmp_path / "b", f"-DCMAKE_PREFIX_PATH={installed}", status=1)
     assert "iotx" in printed and "99.0" in printed
+
+
+def test_cmake_names_what_a_port_lacks(installed, tmp_path):
+    """Without the default port the linker lists every function that is missing, and none that is there."""
+    run("cmake", "-S", HERE / "cmake_consumer", "-B", tmp_path, f"-DCMAKE_PREFIX_PATH={installed}")
+    printed = run("cmake", "--build", tmp_path, "--target", "strict_c", status=2)
+    missing = set(re.findall(r"undefined reference to `(\w+)'", printed))
+    assert {"HAL_TCP_Read", "HAL_TCP_Write", "HAL_TCP_Destroy", "HAL_UptimeMs", "HAL_Malloc", "HAL_Free",
+            "HAL_SSL_Establish", "HAL_Kv_Get", "iotx_ca_crt"} <= missing
+    assert not {"HAL_TCP_Establish", "HAL_SleepMs"} & missing
+    # Nothing of the inside.
+    assert all(name.startswith("HAL_") or name in ("iotx_ca_crt", "g_cli_crt", "g_cli_key", "ssl_hooks_set")
+               or name.endswith(("_is_default", "_replaced")) for name in missing), missing
+
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none/CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.16)\nproject(none C)\nfind_package(iotx CONFIG REQUIRED)\n"
+        f"add_executable(app {HERE}/port_consumer.c)\niotx_link_port(app)\n")
+    printed = run("cmake", "-S", tmp_path / "none", "-B", tmp_path / "b", f"-DCMAKE_PREFIX_PATH={installed}", status=1)
+    assert "iotx_link_port(app): no library of a port is given" in printed
 
 
 @pytest.mark.parametrize("way", ["subdirectory", "fetch"])
@@ -98,6 +127,24 @@ def test_pkg_config(name, compiler, static, installed, tmp_path):
     assert run(program, LD_LIBRARY_PATH=installed / "lib").strip() == ANSWERS[name]
     ours = [library for library in needed(program) if "iotx" in library]
     assert ours == ([] if static else [f"lib{name}.so.0"])
+
+
+@pytest.mark.parametrize("compiler", [["cc", "-std=c99"], ["c++", "-std=c++14", "-x", "c++"]], ids=["C", "C++"])
+def test_pkg_config_with_a_port(compiler, installed, tmp_path):
+    """A port that is an archive: the line in three parts, and the option for the line in two."""
+    cflags = pkg_config(installed, "--cflags", "iotx_core")
+    run("cc", "-DPORT", *cflags, "-c", HERE / "port_between.c", "-o", tmp_path / "port.o")
+    run("ar", "rcs", tmp_path / "libport.a", tmp_path / "port.o")
+    take = pkg_config(installed, "--variable=take_port", "iotx")
+    shared = pkg_config(installed, "--libs", "iotx")
+    static = [word.replace("-liotx", "-l:libiotx.a") for word in pkg_config(installed, "--libs", "--static", "iotx")]
+    port = [f"-L{tmp_path}", "-lport"]
+    core = [pkg_config(installed, "--libs", name) for name in ("iotx_core", "iotx_port")]
+    for line, expected in [([*core[0], *port, *core[1]], PORT_HAL), ([*take, *port, *shared], PORT_HAL),
+                           ([*take, *port, *static], PORT_HAL), ([*take, *shared], DEFAULT_HAL),
+                           ([*port, *shared], DEFAULT_HAL)]:
+        run(*compiler, HERE / "port_consumer.c", "-x", "none", *cflags, "-o", tmp_path / "program", *line)
+        assert whose_hal(tmp_path / "program", LD_LIBRARY_PATH=installed / "lib") == expected, line
 
 
 def test_pkg_config_in_a_staging_folder(staged, tmp_path):
