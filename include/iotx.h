@@ -50,6 +50,160 @@ void iotx_log_write(const char *line);
 #endif
 
 /*
+ What happened.
+ */
+typedef enum {
+  /*
+   The first connection is there. `session_present` tells whether the server knew the session.
+   */
+  IOTX_CLIENT_EVENT_CONNECTED = 1,
+  /*
+   The connection is back. Subscriptions are sent again by the library if the server lost them.
+   */
+  IOTX_CLIENT_EVENT_RECONNECTED = 2,
+  /*
+   The connection was lost: `code` and `text` say why. The library connects again by itself.
+   */
+  IOTX_CLIENT_EVENT_DISCONNECTED = 3,
+  /*
+   One attempt to connect failed: `code` and `text` say why. The next one follows by itself.
+   */
+  IOTX_CLIENT_EVENT_CONNECT_FAILED = 4,
+  /*
+   The server granted the subscription with `packet_id`.
+   */
+  IOTX_CLIENT_EVENT_SUBSCRIBED = 5,
+  /*
+   The server refused the subscription with `packet_id`; its handler is removed.
+   */
+  IOTX_CLIENT_EVENT_SUBSCRIBE_REFUSED = 6,
+  /*
+   The server ended the subscription, by the call with `packet_id`.
+   */
+  IOTX_CLIENT_EVENT_UNSUBSCRIBED = 7,
+  /*
+   The server has the QoS 1 message with `packet_id`.
+   */
+  IOTX_CLIENT_EVENT_PUBLISHED = 8,
+  /*
+   A packet larger than `read_buffer_size` was skipped, and acknowledged if QoS 1.
+   */
+  IOTX_CLIENT_EVENT_MESSAGE_TOO_LARGE = 9,
+} iotx_client_event_type_t;
+
+/*
+ A client. The pointer is a number that the library compares with its clients; it is never
+ followed.
+ */
+typedef struct iotx_client_t iotx_client_t;
+
+/*
+ A certificate, key or other material: in memory or in a file, not both. All zero: absent.
+ */
+typedef struct {
+  /*
+   The bytes, copied during the call. A NUL among those of a PEM text ends it.
+   */
+  const void *data;
+  /*
+   How many; not 0 where `data` is given.
+   */
+  size_t size;
+  /*
+   Path of a file, read once by `iotx_client_create`, at most 1 MiB.
+   */
+  const char *file;
+} iotx_client_data_t;
+
+/*
+ A received message; valid during the callback.
+ */
+typedef struct {
+  /*
+   Size of this structure in the library, bytes.
+   */
+  size_t struct_size;
+  /*
+   Topic name; a NUL follows it.
+   */
+  const char *topic;
+  /*
+   Bytes of the topic name without the NUL.
+   */
+  size_t topic_len;
+  /*
+   Payload; a NUL follows it, so that text can be used as a string.
+   */
+  const void *payload;
+  /*
+   Bytes of the payload without the NUL.
+   */
+  size_t payload_len;
+  /*
+   Packet id, 0 for QoS 0.
+   */
+  uint32_t packet_id;
+  /*
+   QoS 0, 1 or 2.
+   */
+  uint32_t qos;
+  /*
+   1 for a message that the server had kept.
+   */
+  uint32_t retain;
+  /*
+   1 for a message that the server may have sent before.
+   */
+  uint32_t duplicate;
+} iotx_client_message_t;
+
+/*
+ Receives messages: the context given with it, the client, the message. Called on the thread that
+ is inside a call of this client, without a lock held.
+ */
+typedef void (*iotx_client_message_fn)(void *context,
+                                       iotx_client_t *client,
+                                       const iotx_client_message_t *message);
+
+/*
+ An event; valid during the callback.
+ */
+typedef struct {
+  /*
+   Size of this structure in the library, bytes.
+   */
+  size_t struct_size;
+  /*
+   What happened. Later versions may report types that this header does not know.
+   */
+  iotx_client_event_type_t type;
+  /*
+   Reason: a `STATE_*` code of `infra_state.h`, 0 where there is none.
+   */
+  int code;
+  /*
+   Packet id of the call it answers, 0 where there is none.
+   */
+  uint32_t packet_id;
+  /*
+   1 if the server kept the session, otherwise 0.
+   */
+  uint32_t session_present;
+  /*
+   Reason in English, without secrets; never NULL, "" where there is none.
+   */
+  const char *text;
+} iotx_client_event_t;
+
+/*
+ Receives events: the context of the options, the client, the event. Called like
+ `iotx_client_message_fn`.
+ */
+typedef void (*iotx_client_event_fn)(void *context,
+                                     iotx_client_t *client,
+                                     const iotx_client_event_t *event);
+
+/*
  Saves a record: writes `len` bytes to place `slot`, replacing what it holds. 0 only when a loss of
  power cannot take the record away any more; anything else means failure.
  */
@@ -114,6 +268,221 @@ typedef struct {
 } iotx_store_t;
 
 /*
+ Parameters of a client. Zero, NULL and "" mean the default. Everything is copied.
+ */
+typedef struct {
+  /*
+   `sizeof(iotx_client_options_t)` of the program: what `iotx_client_options_init` sets.
+   */
+  size_t struct_size;
+  /*
+   `mqtt://host[:port]` or `mqtts://host[:port]`, IPv6 addresses in brackets. May be NULL with
+   the three names of a device.
+   */
+  const char *url;
+  /*
+   Client identifier; NULL only with `clean_session` or the names of a device.
+   */
+  const char *client_id;
+  /*
+   User name.
+   */
+  const char *username;
+  /*
+   Password; needs a user name.
+   */
+  const char *password;
+  /*
+   Product key of a device of the platform. With `device_name` and `device_secret` it takes the
+   place of client id, user name and password.
+   */
+  const char *product_key;
+  /*
+   Device name.
+   */
+  const char *device_name;
+  /*
+   Device secret, which signs the connection and is not sent.
+   */
+  const char *device_secret;
+  /*
+   Trust anchors, PEM; default `iotx_ca_crt`. The server is always verified.
+   */
+  iotx_client_data_t ca;
+  /*
+   Client certificate, PEM, intermediates behind it; needs `key`.
+   */
+  iotx_client_data_t certificate;
+  /*
+   Its private key, PEM.
+   */
+  iotx_client_data_t key;
+  /*
+   Opens an encrypted `key`.
+   */
+  const char *key_password;
+  /*
+   Identity of the pre-shared key, at most 256 bytes.
+   */
+  const char *psk_identity;
+  /*
+   Pre-shared key in place of certificates: 1 to 32 bytes in memory, or a file with lines
+   `identity:key in hexadecimal`, of which the one of `psk_identity` is used, or the first.
+   */
+  iotx_client_data_t psk;
+  /*
+   1: the server forgets everything when the connection ends. 0: it keeps the session.
+   */
+  uint32_t clean_session;
+  /*
+   Seconds without a packet after which the server gives the client up: 4 to 1200, default 60.
+   A ping goes out every half of it.
+   */
+  uint32_t keep_alive_s;
+  /*
+   Wait for one answer, milliseconds: 100 to 60000, default 5000.
+   */
+  uint32_t request_timeout_ms;
+  /*
+   Bound of one connect attempt, milliseconds: 1000 to 120000, default 30000.
+   */
+  uint32_t connect_timeout_ms;
+  /*
+   The first wait before connecting again is drawn by chance from 100 ms to this, in milliseconds: 100
+   to 3600000, default 1000. The span doubles with every attempt.
+   */
+  uint32_t reconnect_min_ms;
+  /*
+   Longest such span, milliseconds: from `reconnect_min_ms` to 3600000, default 30000.
+   */
+  uint32_t reconnect_max_ms;
+  /*
+   A connection that lasted this long lets the span start over, milliseconds: 1 to 3600000, default
+   30000.
+   */
+  uint32_t stable_after_ms;
+  /*
+   Longest packet received, bytes: 128 to 268435460, default 16384.
+   */
+  uint32_t read_buffer_size;
+  /*
+   Longest packet sent, bytes: 128 to 268435460, default 16384.
+   */
+  uint32_t write_buffer_size;
+  /*
+   QoS 1 messages that may wait for their acknowledgement: 1 to 16384, default 128.
+   */
+  uint32_t max_inflight;
+  /*
+   1: for event loops. Calls that send wait for nothing: what the network does not take at
+   once waits in the client. 0: they wait up to `request_timeout_ms`.
+   */
+  uint32_t nonblocking;
+  /*
+   Bytes that may wait so before further calls are refused: from 1, default 65536. Only with
+   `nonblocking`.
+   */
+  uint32_t queue_size;
+  /*
+   Receives the messages that no handler of a filter wants.
+   */
+  iotx_client_message_fn on_message;
+  /*
+   Receives the events.
+   */
+  iotx_client_event_fn on_event;
+  /*
+   Handed to both.
+   */
+  void *context;
+  /*
+   Where QoS 1 messages survive a restart (docs/qos1-store.md); NULL: they do not. Copied; no two
+   clients may use one place at the same time.
+   */
+  const iotx_store_t *store;
+} iotx_client_options_t;
+
+/*
+ Numbers of a client. Counts begin with the client and never fall.
+ */
+typedef struct {
+  /*
+   `sizeof(iotx_client_stats_t)` of the program, set before the call.
+   */
+  size_t struct_size;
+  /*
+   1 while connected.
+   */
+  uint32_t connected;
+  /*
+   QoS 1 messages that wait for their acknowledgement.
+   */
+  uint32_t in_flight;
+  /*
+   Milliseconds since the connection was made; 0 while there is none.
+   */
+  uint64_t connected_ms;
+  /*
+   Bytes received, before TLS.
+   */
+  uint64_t bytes_in;
+  /*
+   Bytes sent, before TLS.
+   */
+  uint64_t bytes_out;
+  /*
+   Packets received.
+   */
+  uint64_t packets_in;
+  /*
+   Packets sent, repeats and those still queued included.
+   */
+  uint64_t packets_out;
+  /*
+   Messages received.
+   */
+  uint64_t messages_in;
+  /*
+   Messages published, repeats not counted again.
+   */
+  uint64_t messages_out;
+  /*
+   QoS 1 messages that were acknowledged.
+   */
+  uint64_t messages_acknowledged;
+  /*
+   Packets skipped since they were larger than the read buffer.
+   */
+  uint64_t messages_too_large;
+  /*
+   Attempts to connect.
+   */
+  uint64_t connect_attempts;
+  /*
+   Connections made after the first.
+   */
+  uint64_t reconnects;
+  /*
+   Bytes that wait for the network.
+   */
+  uint64_t queued_bytes;
+  /*
+   Round trips measured, of pings and QoS 1 messages; 0: the next member means nothing.
+   */
+  uint64_t round_trips;
+  /*
+   The last of them, milliseconds.
+   */
+  uint64_t last_round_trip_ms;
+} iotx_client_stats_t;
+
+/*
+ Receives lines of the log: the context given with it, the level (1 critical to 5 debug), the line
+ without its end, valid during the call.
+ */
+typedef void (*iotx_log_fn)(void *context, int level, const char *line);
+
+/*
  What a store has done since Construct, and what it holds.
  */
 typedef struct {
@@ -168,6 +537,206 @@ extern "C" {
 #endif // __cplusplus
 
 /*
+ Makes the options ready to be filled in: everything default.
+
+ `struct_size` is `sizeof(iotx_client_options_t)` in the calling program; so much is written.
+ Returns 0; `STATE_USER_INPUT_NULL_POINTER`; `STATE_USER_INPUT_OUT_RANGE` for a size that no version has.
+
+ # Safety
+ `options` is NULL or has room for `struct_size` bytes.
+ */
+int iotx_client_options_init(iotx_client_options_t *options,
+                             size_t struct_size);
+
+/*
+ Makes a client, which is not connected yet, and writes it to `*client`.
+
+ Everything in `options` is checked and copied; the files named there are read. Nothing is sent. On
+ failure `*client` becomes NULL, and `iotx_client_last_error` with NULL tells the reason to the
+ calling thread. Returns 0 or a `STATE_USER_INPUT_*` code. To be given back with
+ `iotx_client_destroy`.
+
+ # Safety
+ `options` is NULL or has `struct_size` readable bytes, its strings are NULL or terminated, its
+ data has its size. `client` is NULL or writable. The callbacks may be called until the client is destroyed.
+ */
+int iotx_client_create(const iotx_client_options_t *options,
+                       iotx_client_t **client);
+
+/*
+ Ends the connection and frees the client. Its number is never used again.
+
+ May be called in a callback, which is then the last that runs. Otherwise waits, at most the
+ request time-out, for a callback running in another thread; other calls under way return. QoS 1
+ messages without acknowledgement are dropped. NULL does nothing. Returns 0, or
+ `STATE_USER_INPUT_INVALID` for what is no client (any more).
+ */
+int iotx_client_destroy(iotx_client_t *client);
+
+/*
+ Connects and waits up to `timeout_ms` for it; callbacks run meanwhile.
+
+ Attempts are repeated within the time, unless the server refused the client or a certificate, which no
+ repeat can cure. Returns 0 when connected; otherwise the client is stopped, as before the call, and the
+ code is that of the last attempt: `STATE_SYS_DEPEND_NWK_CLOSE` (no connection),
+ `ERROR_CERT_VERIFY_FAIL`, `STATE_MQTT_CONNACK_*`, `STATE_SYS_DEPEND_NWK_TIMEOUT`;
+ `STATE_USER_INPUT_INVALID` inside a callback. May last longer than `timeout_ms` by one attempt.
+ */
+int iotx_client_connect(iotx_client_t *client,
+                        uint32_t timeout_ms);
+
+/*
+ Begins to connect and returns at once. From now on the library connects, and connects again
+ whenever the connection is lost, inside `iotx_client_poll` and `iotx_client_process`; events tell.
+ Returns 0, also when that was begun already.
+ */
+int iotx_client_start(iotx_client_t *client);
+
+/*
+ Ends the connection with DISCONNECT, or the attempts to get one; no event follows. Handlers,
+ unacknowledged messages and counts stay for the next `iotx_client_start` or `iotx_client_connect`.
+
+ Waits up to 1 s for the packet, and up to the request time-out for a thread that is connecting.
+ Returns 0.
+ */
+int iotx_client_disconnect(iotx_client_t *client);
+
+/*
+ 1 when connected, 0 when not, `STATE_USER_INPUT_INVALID` for what is no client: compare with 1.
+ */
+int iotx_client_is_connected(iotx_client_t *client);
+
+/*
+ Waits up to `timeout_ms` until something happens, handles it, calling the callbacks, and returns 0. For
+ programs that give the library a thread.
+
+ 0 waits for nothing. May last longer by one connect attempt or a callback. `STATE_USER_INPUT_INVALID`
+ inside a callback.
+ */
+int iotx_client_poll(iotx_client_t *client,
+                     uint32_t timeout_ms);
+
+/*
+ Does what is due and handles what has arrived, calling the callbacks, without waiting. For event loops:
+ call it when the descriptor is ready or the time of `iotx_client_next_timeout_ms` is over.
+
+ Returns 0; `STATE_USER_INPUT_INVALID` inside a callback.
+ */
+int iotx_client_process(iotx_client_t *client);
+
+/*
+ The descriptor to wait on for input, and for output while `iotx_client_wants_write` says 1; only to
+ wait, never to read, write or close. It changes with every connection: ask before each wait.
+
+ -1 while there is none, and always when the application has its own `HAL_TCP_*`: then
+ `iotx_client_next_timeout_ms` is short enough to do without. `STATE_USER_INPUT_INVALID` for what is
+ no client.
+ */
+int iotx_client_fd(iotx_client_t *client);
+
+/*
+ 1 while bytes wait for the descriptor to become writable, otherwise 0; `STATE_USER_INPUT_INVALID` for
+ what is no client.
+ */
+int iotx_client_wants_write(iotx_client_t *client);
+
+/*
+ Milliseconds after which `iotx_client_process` is to be called even if the descriptor is not ready, as
+ `poll()` takes them: -1 when nothing is due (stopped). `STATE_USER_INPUT_INVALID`, negative as well, for
+ what is no client.
+ */
+int iotx_client_next_timeout_ms(iotx_client_t *client);
+
+/*
+ Publishes `payload_len` bytes with QoS 0 or 1; `retain` 1 lets the server keep the message for later
+ subscribers.
+
+ Returns 0 for QoS 0, the packet id for QoS 1 (`IOTX_CLIENT_EVENT_PUBLISHED` follows), or
+ `STATE_USER_INPUT_NULL_POINTER`, `STATE_USER_INPUT_INVALID` (empty topic), `STATE_USER_INPUT_OUT_RANGE`
+ (topic over 65535 bytes, `retain` neither 0 nor 1), `STATE_MQTT_UNEXP_TOPIC_FORMAT`,
+ `STATE_MQTT_PUB_QOS_INVALID`, `STATE_MQTT_IN_OFFLINE_STATUS`,
+ `STATE_MQTT_SERIALIZE_PUB_ERROR` (over the write buffer), `STATE_MQTT_QOS1_REPUB_EXCEED_MAX` (window full),
+ `STATE_MQTT_TX_BUFFER_TOO_SHORT` (queue full), `STATE_SYS_DEPEND_NWK_CLOSE`. Any thread, also in callbacks; waits up to
+ the request time-out, with `nonblocking` for nothing.
+
+ # Safety
+ `topic` is NULL or terminated; `payload` is NULL or has `payload_len` bytes.
+ */
+int iotx_client_publish(iotx_client_t *client,
+                        const char *topic,
+                        const void *payload,
+                        size_t payload_len,
+                        int qos,
+                        int retain);
+
+/*
+ Subscribes to `filter` with QoS 0, 1 or 2; its messages go to `handler`, or with NULL to `on_message` of
+ the options, which then must not be NULL. A second subscription to a filter with another handler or context adds that handler.
+
+ Returns the packet id (`IOTX_CLIENT_EVENT_SUBSCRIBED` or `..._SUBSCRIBE_REFUSED` follows), or
+ `STATE_USER_INPUT_NULL_POINTER`, `STATE_USER_INPUT_INVALID` (empty filter), `STATE_USER_INPUT_OUT_RANGE`
+ (filter over 65535 bytes, other QoS), `STATE_MQTT_UNEXP_TOPIC_FORMAT`,
+ `STATE_MQTT_IN_OFFLINE_STATUS`, `STATE_MQTT_SERIALIZE_SUB_ERROR` (over the write buffer),
+ `STATE_MQTT_TX_BUFFER_TOO_SHORT` (queue full), `STATE_SYS_DEPEND_NWK_CLOSE`. Any thread, also in callbacks; waits as
+ `iotx_client_publish`.
+
+ # Safety
+ `filter` is NULL or terminated. The handler may be called with `context` until it is unsubscribed
+ or the client destroyed.
+ */
+int iotx_client_subscribe(iotx_client_t *client,
+                          const char *filter,
+                          int qos,
+                          iotx_client_message_fn handler,
+                          void *context);
+
+/*
+ Unsubscribes: every handler with exactly this filter is removed, and none else.
+
+ Returns the packet id (`IOTX_CLIENT_EVENT_UNSUBSCRIBED` follows), or errors as
+ `iotx_client_subscribe`, with `STATE_MQTT_SERIALIZE_UNSUB_ERROR`.
+
+ # Safety
+ `filter` is NULL or terminated.
+ */
+int iotx_client_unsubscribe(iotx_client_t *client, const char *filter);
+
+/*
+ What went wrong last with `client`, or, with NULL, with the last `iotx_client_create` of the calling
+ thread that failed: the code to `*code` (0: nothing yet), the text to `text`, cut to `size` bytes with its NUL.
+
+ NULL for either leaves it out. The text is English and never holds a secret. Returns 0, or
+ `STATE_USER_INPUT_INVALID` for what is no client; then nothing is written.
+
+ # Safety
+ `code` is NULL or writable; `text` is NULL or has room for `size` bytes.
+ */
+int iotx_client_last_error(iotx_client_t *client,
+                           int *code,
+                           char *text,
+                           size_t size);
+
+/*
+ Writes the numbers of `client` to `*stats`, whose `struct_size` the program has set to
+ `sizeof(iotx_client_stats_t)`; members that the library does not know become 0.
+
+ Returns 0; `STATE_USER_INPUT_NULL_POINTER`; `STATE_USER_INPUT_OUT_RANGE` for a wrong
+ `struct_size`; `STATE_USER_INPUT_INVALID` for what is no client. Any thread; waits for nothing.
+
+ # Safety
+ `stats` is NULL or has `struct_size` writable bytes.
+ */
+int iotx_client_stats(iotx_client_t *client, iotx_client_stats_t *stats);
+
+/*
+ As `iotx_client_stats`, for the client of `IOT_MQTT_Construct`; NULL means the live one.
+
+ # Safety
+ `stats` is NULL or has `struct_size` writable bytes.
+ */
+int iotx_mqtt_stats(void *handle, iotx_client_stats_t *stats);
+
+/*
  Writes which groups of the HAL are the application's own, e.g.
  `os=port tcp=mixed tls=default kv=default data=port`, with its NUL.
 
@@ -212,6 +781,22 @@ int iotx_identity_load(void);
 int iotx_identity_forget(void);
 
 /*
+ Sends the log of the process to `function` instead of `iotx_log_write`, from `level` on, which goes
+ from 0 (nothing) to 5 (debug) as in `IOT_SetLogLevel`; NULL takes the function away again.
+
+ It is called with `context`, the level of the line and the line without its end, from any thread, without a
+ lock held; what it causes on the same thread is not logged. A call under way in another thread may still
+ reach the old function after the return. Lines never hold secrets. Returns 0, or
+ `STATE_USER_INPUT_OUT_RANGE` for another level.
+
+ # Safety
+ `function` is NULL or may be called with `context` from any thread until another takes its place.
+ */
+int iotx_log_set_callback(iotx_log_fn function,
+                          void *context,
+                          int level);
+
+/*
  Gives the client that `IOT_MQTT_Construct` makes next, and those after it, a store for their
  QoS 1 messages; NULL: none, as at first. A client that lives is not concerned.
 
@@ -228,7 +813,8 @@ int iotx_mqtt_set_store(const iotx_store_t *store);
 
 /*
  Fills `store` with a store over `HAL_Kv_Set`, `HAL_Kv_Get` and `HAL_Kv_Del`: place n is the value
- of key `name.n`. `struct_size` must be set; bounds may be changed afterwards.
+ of key `name.n`. `struct_size` must be set; bounds may be changed afterwards, then the store goes to
+ `iotx_mqtt_set_store`.
 
  `name` (1 to 64 bytes) is not copied and must stay unchanged while a client uses the store; NULL
  means `iotx_qos1`. `max_record` is 4096, what the default KV takes for a value: a port whose
@@ -238,14 +824,14 @@ int iotx_mqtt_set_store(const iotx_store_t *store);
  # Safety
  `store` is NULL or points to `struct_size` writable bytes; `name` is NULL or terminated.
  */
-int iotx_store_kv(iotx_store_t *store, const char *name);
+int iotx_store_kv(iotx_store_t *store,
+                  const char *name);
 
 /*
  Counters of the store of a client of `IOT_MQTT_Construct`; `handle` NULL means the live one.
 
- Writes as many bytes to `stats` as its `struct_size`, which must be set, says. Returns 0, or
- `STATE_USER_INPUT_INVALID`: no such client, a client without a store, `stats` NULL,
- `struct_size` too small. Any thread.
+ `struct_size` of `stats` must be set. Returns 0, or `STATE_USER_INPUT_INVALID`: no such client, a
+ client without a store, `stats` NULL, `struct_size` too small. Any thread.
 
  # Safety
  `stats` is NULL or points to `struct_size` writable bytes.

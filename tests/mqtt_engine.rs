@@ -24,6 +24,7 @@ fn login(clean_session: bool) -> Login {
         username: "b&a".into(),
         password: Zeroizing::new("P".into()),
         clean_session,
+        omit_empty: false,
     }
 }
 

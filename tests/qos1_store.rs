@@ -26,6 +26,7 @@ fn connect(engine: &mut Engine, now: u64, clean_session: bool, session_present: 
         username: String::new(),
         password: Zeroizing::new(String::new()),
         clean_session,
+        omit_empty: false,
     };
     engine.connect(&login).expect("fits");
     engine.receive(&[0x20, 2, u8::from(session_present), 0]);

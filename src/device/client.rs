@@ -8,23 +8,24 @@
 //! * `core` (mutex): engine, subscriptions, phase; CPU work only.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, AttemptError};
 use super::backoff::{Backoff, Reconnect};
 use super::config::{Callback, Config, Host, in_callback};
 use super::dispatch::Scratch;
 use super::held::Held;
 use super::requests::{Request, Requests};
 use super::states::{Happening, Phase, Reaction};
+use super::stats::Stats;
 use super::store::Store;
 use super::subscriptions::Subscriptions;
 use super::turn::Turn;
 use crate::hal::{memory, seam};
-use crate::mqtt::{Engine, engine, topic};
+use crate::mqtt::{Engine, engine};
 use crate::state;
 use crate::transport::{Dialer, HalDialer, Link, LinkError};
 
@@ -91,7 +92,7 @@ impl Core {
     }
 
     /// Forgets what belongs to the connection that was.
-    fn disconnected(&mut self) {
+    pub(super) fn disconnected(&mut self) {
         self.engine.disconnected();
         self.stuck_since = None;
         self.held.clear();
@@ -109,6 +110,16 @@ impl Core {
             Ok(())
         } else {
             Err(state::STATE_MQTT_IN_OFFLINE_STATUS)
+        }
+    }
+
+    /// Whether the queue takes another packet.
+    pub(super) fn check_queue(&self, config: &Config) -> Result<(), i32> {
+        match config.queue_max {
+            Some(max) if self.engine.output_len() >= max => {
+                Err(state::STATE_MQTT_TX_BUFFER_TOO_SHORT)
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -140,7 +151,14 @@ pub struct Client {
     spare: Mutex<BytesMut>,
     closed: AtomicBool,
     /// The first connect is over; from now on losses are repaired.
-    constructed: AtomicBool,
+    pub(super) constructed: AtomicBool,
+    pub(super) stats: Arc<Stats>,
+    /// Counts what the application was told.
+    pub(super) told: AtomicU64,
+    /// The last call that reads left something to do.
+    pub(super) unfinished: AtomicBool,
+    /// Why the last connect attempt failed, until somebody asks.
+    failure: Mutex<Option<AttemptError>>,
 }
 
 impl Client {
@@ -179,6 +197,10 @@ impl Client {
             spare: Mutex::default(),
             closed: AtomicBool::new(false),
             constructed: AtomicBool::new(false),
+            stats: Arc::default(),
+            told: AtomicU64::new(0),
+            unfinished: AtomicBool::new(false),
+            failure: Mutex::new(None),
         }
     }
 
@@ -210,6 +232,16 @@ impl Client {
         self.constructed.load(Ordering::Acquire)
     }
 
+    /// How often the application was told something.
+    pub(super) fn told(&self) -> u64 {
+        self.told.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn failure(&self) -> MutexGuard<'_, Option<AttemptError>> {
+        // Each access replaces the value whole.
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn mark_constructed(&self) {
         self.constructed.store(true, Ordering::Release);
     }
@@ -222,6 +254,11 @@ impl Client {
     /// Whether the session is connected.
     pub fn is_online(&self) -> bool {
         self.core().phase == Phase::Online
+    }
+
+    /// The default handler of messages, if there is one.
+    pub fn default_handler(&self) -> Option<Callback> {
+        self.config.handler.filter(|handler| handler.function != 0)
     }
 
     /// Unacknowledged QoS 1 messages.
@@ -260,12 +297,12 @@ impl Client {
     /// Publishes. Returns the packet id, 0 for QoS 0.
     ///
     /// Blocks up to the request time-out when the peer does not take the bytes; the connection
-    /// then counts as lost. Errors: those of [`topic::check_name`],
+    /// then counts as lost. Errors: those of [`Rules::check_name`](crate::mqtt::topic::Rules::check_name),
     /// `STATE_MQTT_IN_OFFLINE_STATUS`, `STATE_MQTT_PUB_QOS_INVALID`,
     /// `STATE_MQTT_SERIALIZE_PUB_ERROR`, `STATE_MQTT_QOS1_REPUB_EXCEED_MAX`,
     /// `STATE_SYS_DEPEND_NWK_CLOSE`, `STATE_SYS_DEPEND_MALLOC`. With a store, QoS 1 differs: see [`super::store`].
     pub fn publish(&self, message: &OutMessage<'_>) -> Result<u16, i32> {
-        topic::check_name(message.topic)?;
+        self.config.topics.check_name(message.topic)?;
         if let (Some(store), 1) = (&self.store, message.qos) {
             return self.publish_stored(store, &engine_message(message)?);
         }
@@ -286,7 +323,7 @@ impl Client {
     /// Subscribes; the handler is stored before the packet is written, so that no message can
     /// come too early for it. `qos` 3 stores the handler without a packet. Returns the packet id.
     ///
-    /// Errors: `STATE_MQTT_IN_OFFLINE_STATUS`, those of [`topic::check_filter`],
+    /// Errors: `STATE_MQTT_IN_OFFLINE_STATUS`, those of [`Rules::check_filter`](crate::mqtt::topic::Rules::check_filter),
     /// `STATE_MQTT_SERIALIZE_SUB_ERROR`, `STATE_SYS_DEPEND_NWK_CLOSE`, `STATE_SYS_DEPEND_MALLOC`.
     pub fn subscribe(&self, filter: &[u8], qos: u32, callback: Callback) -> Result<u16, i32> {
         self.subscribe_noting(filter, qos, callback, false)
@@ -304,7 +341,7 @@ impl Client {
         let sent = self.send(|core| {
             let pkid = core.engine.take_pkid();
             core.check_online()?;
-            topic::check_filter(filter)?;
+            self.config.topics.check_filter(filter)?;
             core.held.retry = true;
             if qos == QOS_LOCAL {
                 added = core.subscriptions.add(name, None, callback);
@@ -344,7 +381,7 @@ impl Client {
         if in_callback() || qos == QOS_LOCAL {
             return self.subscribe(filter, qos, callback);
         }
-        topic::check_filter(filter)?;
+        self.config.topics.check_filter(filter)?;
         let end = seam::uptime_ms() + timeout_ms.min(SUBSCRIBE_SYNC_MAX_MS);
         let mut scratch = Scratch::default();
         let mut waiting: Option<u16> = None;
@@ -394,10 +431,10 @@ impl Client {
 
     /// Unsubscribes: all handlers with exactly this filter are removed. Returns the packet id.
     ///
-    /// Errors: those of [`topic::check_filter`], `STATE_MQTT_IN_OFFLINE_STATUS`,
+    /// Errors: those of [`Rules::check_filter`](crate::mqtt::topic::Rules::check_filter), `STATE_MQTT_IN_OFFLINE_STATUS`,
     /// `STATE_MQTT_SERIALIZE_UNSUB_ERROR`, `STATE_SYS_DEPEND_NWK_CLOSE`, `STATE_SYS_DEPEND_MALLOC`.
     pub fn unsubscribe(&self, filter: &[u8]) -> Result<u16, i32> {
-        topic::check_filter(filter)?;
+        self.config.topics.check_filter(filter)?;
         let name = utf8(filter)?;
         self.send(|core| {
             core.check_online()?;
@@ -463,6 +500,7 @@ impl Client {
             }
             let watch = memory::Watch::begin();
             let queued = core.engine.output_len();
+            core.check_queue(&self.config)?;
             let pkid = encode(&mut core)?;
             if watch.ran_out() {
                 core.engine.drop_output(queued);
@@ -471,18 +509,31 @@ impl Client {
             }
             (pkid, core.epoch)
         };
-        let deadline = seam::uptime_ms() + self.config.limits.request_timeout_ms;
-        let mut written = self.flush(deadline);
-        if written == Ok(false) {
-            self.lose(epoch, NO_DATA_TAKEN);
-            written = Err(LinkError::Closed);
-        }
+        let written = self.flush_request(epoch);
         let mut core = self.core();
         if written.is_ok() && core.epoch == epoch && core.phase == Phase::Online {
             return Ok(pkid);
         }
         core.forget(pkid);
         Err(state::STATE_SYS_DEPEND_NWK_CLOSE)
+    }
+
+    /// Writes the queued output within the time of a request. A peer that does not take it in time is
+    /// given up as connection `epoch`.
+    ///
+    /// With a queue, what the peer does not take at once is left to the reading thread, which also
+    /// notices a peer that takes nothing at all.
+    pub(super) fn flush_request(&self, epoch: u64) -> Result<(), LinkError> {
+        let patience_ms = match self.config.queue_max {
+            Some(_) => 0,
+            None => self.config.limits.request_timeout_ms,
+        };
+        let written = self.flush(seam::uptime_ms() + patience_ms)?;
+        if !written && self.config.queue_max.is_none() {
+            self.lose(epoch, NO_DATA_TAKEN);
+            return Err(LinkError::Closed);
+        }
+        Ok(())
     }
 
     /// Writes the queued output until `deadline`. `Ok(false)`: some is left. An error means that

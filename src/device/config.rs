@@ -5,7 +5,7 @@ use std::ffi::CStr;
 
 use super::backoff::Reconnect;
 use super::store::StoreConfig;
-use crate::mqtt::{Limits, Login};
+use crate::mqtt::{Limits, Login, topic};
 use crate::transport::{DialBounds, Target};
 
 /// Parameters of one client. Strings are copies; they stay the same for its whole life.
@@ -22,6 +22,13 @@ pub struct Config {
     pub reconnect: Reconnect,
     /// The application's default handler: every event that has no handler of its own.
     pub handler: Option<Callback>,
+    /// Which topics the application may use.
+    pub topics: topic::Rules,
+    /// Whether the server is the platform, whose identity message is acted on.
+    pub platform: bool,
+    /// Bytes of output that may wait for the network before a call is refused. `None`: calls that
+    /// send wait for the network instead, up to the request time-out.
+    pub queue_max: Option<usize>,
     /// Where QoS 1 messages survive a restart; None: they do not.
     pub store: Option<StoreConfig>,
 }
@@ -50,7 +57,7 @@ impl Default for ConnectBounds {
 /// Two registrations are the same exactly when both numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Callback {
-    /// Address of the function, never zero.
+    /// Address of the function; zero for a default handler that wants events but no messages.
     pub function: usize,
     /// The application's context, passed through.
     pub context: usize,
@@ -77,8 +84,11 @@ pub struct Delivery<'a> {
 pub enum ClientEvent<'a> {
     /// The connection was lost.
     Disconnected,
-    /// It is back.
-    Reconnected,
+    /// It is back, or there for the first time after [`super::Client::start`].
+    Reconnected {
+        /// Whether the server kept the session.
+        session_present: bool,
+    },
     /// SUBACK with its packet id.
     SubscribeSuccess(u16),
     /// SUBACK that refuses.
@@ -114,6 +124,8 @@ pub trait Host: Send + Sync {
     /// Reports a state of the MQTT communication: a code of [`crate::state`] and a text without
     /// secrets.
     fn state(&self, code: i32, text: &str);
+    /// A connect attempt after [`super::Client::start`] failed; its state was reported before.
+    fn attempt_failed(&self, _code: i32, _text: &str) {}
     /// Hands the application the identity payload as received.
     fn identity_received(&self, payload: &CStr);
     /// Stores the names the platform sent.

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::Publish;
@@ -69,7 +70,7 @@ impl Client {
             return;
         };
         scratch.read.resize(READ_CHUNK, 0);
-        match link.read(&mut scratch.read, wanted, wait.max(1)) {
+        match link.read(&mut scratch.read, wanted, wait) {
             Ok(0) => {}
             Ok(count) => {
                 let count = count.min(scratch.read.len());
@@ -198,7 +199,7 @@ impl Client {
     fn message(&self, publish: Publish, scratch: &mut Scratch) {
         let qos1 = publish.qos == QoS::AtLeastOnce;
         let mut seen = false;
-        if publish.topic == identity::TOPIC {
+        if self.config.platform && publish.topic == identity::TOPIC {
             self.identity(&publish.payload);
             seen = true;
         }
@@ -239,7 +240,8 @@ impl Client {
                 );
             }
         }
-        if !delivered && let Some(callback) = self.config.handler {
+        let default = self.default_handler();
+        if !delivered && let Some(callback) = default {
             delivered = true;
             self.call(
                 callback,
@@ -346,6 +348,7 @@ impl Client {
 
     /// Reports a state. Its handler is foreign code like any other.
     pub(super) fn tell(&self, code: i32, text: &str) {
+        self.told.fetch_add(1, Ordering::Relaxed);
         let _scope = CallbackScope::enter();
         self.host.state(code, text);
     }
@@ -357,6 +360,7 @@ impl Client {
     }
 
     fn call(&self, callback: Callback, event: ClientEvent<'_>) {
+        self.told.fetch_add(1, Ordering::Relaxed);
         let _scope = CallbackScope::enter();
         self.host.deliver(callback, event);
     }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::attempt::{Attempt, AttemptError, Progress};
 use super::client::{Client, Core, WAIT_SLICE_MS};
-use super::config::ClientEvent;
+use super::config::{CallbackScope, ClientEvent};
 use super::dispatch::Scratch;
 use super::requests::Request;
 use super::states::{CONNECTION, Happening, Phase, Reaction};
+use super::stats::CountedLink;
 use crate::hal::seam;
 use crate::state;
 use crate::transport::Link;
@@ -184,19 +185,30 @@ impl Client {
                 self.announce_loss();
                 return;
             }
-            Phase::Waiting if due && self.is_constructed() => self.begin_attempt(Happening::Due),
+            Phase::Waiting if due && self.is_constructed() => {
+                // Before the first connection of a client that was started without Construct.
+                self.restore_stored();
+                self.begin_attempt(Happening::Due)
+            }
             Phase::Dialing | Phase::Greeting if self.is_constructed() => None,
             _ => return,
         };
         match outcome.or_else(|| self.continue_attempt(end)) {
             None => {}
-            Some(Ok(_)) => self.welcome(),
+            Some(Ok(session_present)) => self.welcome(session_present),
             Some(Err(error)) => {
                 let wait = self.draw_wait();
                 self.tell(error.code, &error.text);
+                self.tell_failed(&error);
                 log::info!("next connect attempt in {wait} ms");
+                *self.failure() = Some(error);
             }
         }
+    }
+
+    fn tell_failed(&self, error: &AttemptError) {
+        let _scope = CallbackScope::enter();
+        self.host.attempt_failed(error.code, &error.text);
     }
 
     fn announce_loss(&self) {
@@ -231,6 +243,7 @@ impl Client {
         if self.core().on(happening) != Reaction::Dial {
             return Some(Err(AttemptError::destroyed()));
         }
+        self.stats.attempt();
         match Attempt::begin(self, seam::uptime_ms()) {
             Ok(attempt) => {
                 self.keep_attempt(attempt);
@@ -245,6 +258,7 @@ impl Client {
         let mut attempt = self.attempt().take()?;
         let mut progress = attempt.step(self, end);
         if let Progress::Opened(link) = progress {
+            let link = Arc::new(CountedLink::new(link, &self.stats));
             progress = match self.core().on(Happening::Opened) {
                 Reaction::Greet => Progress::Pending,
                 _ => return None,
@@ -267,10 +281,11 @@ impl Client {
         }
     }
 
-    /// Puts the attempt back for the next step, unless the client was destroyed meanwhile.
+    /// Puts the attempt back for the next step, unless the client was destroyed or disconnected
+    /// meanwhile.
     fn keep_attempt(&self, attempt: Attempt) {
         *self.attempt() = Some(attempt);
-        if self.is_closed() {
+        if !matches!(self.core().phase, Phase::Dialing | Phase::Greeting) {
             self.drop_attempt();
         }
     }
@@ -305,6 +320,7 @@ impl Client {
         core.epoch += 1;
         core.stuck_since = None;
         core.online_since = seam::uptime_ms();
+        self.stats.online();
         // Before another thread can take a packet id that is waited for.
         if self.is_constructed() {
             core.subscribe_again(session_present);
@@ -312,8 +328,8 @@ impl Client {
         Some(Ok(session_present))
     }
 
-    fn welcome(&self) {
+    fn welcome(&self, session_present: bool) {
         self.tell(state::STATE_SUCCESS, "reconnected");
-        self.to_default(ClientEvent::Reconnected);
+        self.to_default(ClientEvent::Reconnected { session_present });
     }
 }

@@ -47,6 +47,10 @@ named! {
         Pass = "next pass",
         /// Construct has used up its tries.
         GaveUp = "Construct gives up",
+        /// The client is started by the application, without Construct.
+        Begin = "started",
+        /// The application disconnects a client that it will go on using.
+        Halt = "disconnect",
         /// Publish, Subscribe or Unsubscribe.
         Request = "request",
         /// Destroy.
@@ -79,6 +83,10 @@ named! {
         Refuse = "-0x031E at once",
         /// -275 at once.
         RefuseStale = "-275 at once",
+        /// The first attempt has its time now.
+        Arm = "due at once",
+        /// The attempt or the link is dropped, behind DISCONNECT if connected.
+        Hang = "hang up",
         /// Everything is released; DISCONNECT goes out if connected.
         End = "release everything",
     }
@@ -100,6 +108,8 @@ pub const CONNECTION: Machine<Phase, Happening, Reaction> = Machine {
             Broken => Offline, Impossible, "no link to break";
             Pass => Offline, Nothing, "Yield lasts its time";
             GaveUp => Offline, Impossible, "Construct has not begun";
+            Begin => Waiting, Arm, "attempts are made by the calls that read";
+            Halt => Offline, Nothing, "hung up already";
             Request => Offline, Refuse, "there is no queue for later";
             Destroy => Closed, End, "also between attempts of Construct";
         }
@@ -113,6 +123,8 @@ pub const CONNECTION: Machine<Phase, Happening, Reaction> = Machine {
             Broken => Waiting, Nothing, "late news of the old link";
             Pass => Waiting, Nothing, "Yield lasts its time";
             GaveUp => Offline, Nothing, "only the first connect gives up";
+            Begin => Waiting, Nothing, "started already";
+            Halt => Offline, Hang, "no further attempt";
             Request => Waiting, Refuse, "callers learn at once, and may keep the message";
             Destroy => Closed, End, "";
         }
@@ -126,6 +138,8 @@ pub const CONNECTION: Machine<Phase, Happening, Reaction> = Machine {
             Broken => Dialing, Nothing, "late news of the old link; a new one that breaks has failed";
             Pass => Dialing, Nothing, "the attempt goes on until the pass ends";
             GaveUp => Dialing, Impossible, "the attempt under way fails first";
+            Begin => Dialing, Nothing, "started already";
+            Halt => Offline, Hang, "the attempt is dropped";
             Request => Dialing, Refuse, "a publisher never waits for an attempt";
             Destroy => Closed, End, "the attempt is dropped";
         }
@@ -139,6 +153,8 @@ pub const CONNECTION: Machine<Phase, Happening, Reaction> = Machine {
             Broken => Greeting, Nothing, "late news of the old link; a new one that breaks has failed";
             Pass => Greeting, Nothing, "goes on until the pass ends";
             GaveUp => Greeting, Impossible, "the attempt under way fails first";
+            Begin => Greeting, Nothing, "started already";
+            Halt => Offline, Hang, "the attempt is dropped";
             Request => Greeting, Refuse, "nothing may precede CONNACK";
             Destroy => Closed, End, "the attempt is dropped";
         }
@@ -152,6 +168,8 @@ pub const CONNECTION: Machine<Phase, Happening, Reaction> = Machine {
             Broken => Lost, Drop, "any thread may notice";
             Pass => Online, Serve, "timers, input, handlers";
             GaveUp => Online, Impossible, "connected";
+            Begin => Online, Nothing, "started already";
+            Halt => Offline, Hang, "DISCONNECT was written before";
             Request => Online, Serve, "";
             Destroy => Closed, End, "";
         }
@@ -165,6 +183,8 @@ pub const CONNECTION: Machine<Phase, Happening, Reaction> = Machine {
             Broken => Lost, Nothing, "another thread noticed first";
             Pass => Waiting, Announce, "handlers run in Yield only";
             GaveUp => Lost, Impossible, "Construct is over";
+            Begin => Lost, Nothing, "started already";
+            Halt => Offline, Hang, "the loss is not told: nobody waits for it";
             Request => Lost, Refuse, "";
             Destroy => Closed, End, "";
         }
@@ -178,6 +198,8 @@ pub const CONNECTION: Machine<Phase, Happening, Reaction> = Machine {
             Broken => Closed, Nothing, "late news of the old link";
             Pass => Closed, Nothing, "Yield returns";
             GaveUp => Closed, Impossible, "no attempt is under way";
+            Begin => Closed, RefuseStale, "";
+            Halt => Closed, RefuseStale, "";
             Request => Closed, RefuseStale, "";
             Destroy => Closed, Nothing, "once is enough";
         }

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use self::ledger::{Bounds, Ledger};
 use self::record::{Broken, Record};
-use super::client::{Client, NO_DATA_TAKEN};
+use super::client::Client;
 use super::config::CallbackScope;
 use crate::hal::seam;
 use crate::mqtt::engine;
@@ -362,6 +362,7 @@ impl Client {
             return Err(state::STATE_USER_INPUT_INVALID);
         }
         core.check_online()?;
+        core.check_queue(&self.config)?;
         let size = Record::size(message.topic.len(), message.payload.len());
         let mut books = store.books();
         if !books.ledger.could_fit(size) {
@@ -433,10 +434,7 @@ impl Client {
             core.epoch
         };
         // Also after a failure: messages that waited for this one may be in the output now.
-        let deadline = seam::uptime_ms() + self.config.limits.request_timeout_ms;
-        if self.flush(deadline) == Ok(false) {
-            self.lose(epoch, NO_DATA_TAKEN);
-        }
+        let _ = self.flush_request(epoch);
         if saved {
             return Ok(pkid);
         }

@@ -3,15 +3,19 @@
 //! [`init`] installs a `log::Log` once. Every message becomes one line
 //! `[level] module: text`, without colours and with control characters replaced, and goes to the C
 //! function `iotx_log_write`. The shim defines that function weakly: it prints through `HAL_Printf`,
-//! and an application may define its own. The line is an argument there, never a format.
+//! and an application may define its own, or give a callback to [`iotx_log_set_callback`]. The line is an
+//! argument there, never a format.
 
 use std::cell::Cell;
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int, c_void};
 use std::fmt::{self, Write as _};
-use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Once, PoisonError, RwLock};
 
 use ::log::{Level, LevelFilter, Log, Metadata, Record};
+
+use super::client_types::iotx_log_fn;
+use crate::state;
 
 unsafe extern "C" {
     /// Prints one line without its line end; weak in the shim.
@@ -28,6 +32,16 @@ const LINE_SIZE: usize = 512;
 static LEVEL: AtomicU32 = AtomicU32::new(DEFAULT_LEVEL);
 static INIT: Once = Once::new();
 static LOGGER: CLogger = CLogger;
+
+static SINK: RwLock<Option<Sink>> = RwLock::new(None);
+
+/// The callback of the application with its context.
+#[derive(Clone, Copy)]
+struct Sink {
+    function: unsafe extern "C" fn(*mut c_void, c_int, *const c_char),
+    /// An address, only handed back.
+    context: usize,
+}
 
 struct CLogger;
 
@@ -72,12 +86,53 @@ pub(super) fn store_level(level: u32) {
     ::log::set_max_level(filter(level));
 }
 
+/// Sends the log of the process to `function` instead of `iotx_log_write`, from `level` on, which goes
+/// from 0 (nothing) to 5 (debug) as in `IOT_SetLogLevel`; NULL takes the function away again.
+///
+/// It is called with `context`, the level of the line and the line without its end, from any thread, without a
+/// lock held; what it causes on the same thread is not logged. A call under way in another thread may still
+/// reach the old function after the return. Lines never hold secrets. Returns 0, or
+/// `STATE_USER_INPUT_OUT_RANGE` for another level.
+///
+/// # Safety
+/// `function` is NULL or may be called with `context` from any thread until another takes its place.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn iotx_log_set_callback(
+    function: iotx_log_fn,
+    context: *mut c_void,
+    level: c_int,
+) -> c_int {
+    super::barrier::guard(state::STATE_USER_INPUT_INVALID, || {
+        let Some(level) = u32::try_from(level)
+            .ok()
+            .filter(|level| *level <= MAX_LEVEL)
+        else {
+            return state::STATE_USER_INPUT_OUT_RANGE;
+        };
+        let sink = function.map(|function| Sink {
+            function,
+            context: context as usize,
+        });
+        // Each access replaces or reads the value whole.
+        *SINK.write().unwrap_or_else(PoisonError::into_inner) = sink;
+        store_level(level);
+        state::STATE_SUCCESS
+    })
+}
+
+/// The level as number of the interface for a line of no level of its own.
+const PLAIN_LEVEL: c_int = 4;
+
 /// Prints one line whatever the level is.
 pub(super) fn print_line(text: fmt::Arguments<'_>) {
+    print_line_at(PLAIN_LEVEL, text);
+}
+
+fn print_line_at(level: c_int, text: fmt::Arguments<'_>) {
     let mut line = Line::new();
     // Line::write_str cuts and never fails.
     let _ = line.write_fmt(text);
-    line.print();
+    line.print(level);
 }
 
 /// The filter of the log crate for a level of the interface.
@@ -100,15 +155,15 @@ impl Log for CLogger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let name = match record.level() {
-            Level::Error => "error",
-            Level::Warn => "warning",
-            Level::Info => "info",
-            Level::Debug | Level::Trace => "debug",
+        let (level, name) = match record.level() {
+            Level::Error => (2, "error"),
+            Level::Warn => (3, "warning"),
+            Level::Info => (4, "info"),
+            Level::Debug | Level::Trace => (5, "debug"),
         };
         let target = record.target();
         let module = target.strip_prefix("iotx::").unwrap_or(target);
-        print_line(format_args!("[{name}] {module}: {}", record.args()));
+        print_line_at(level, format_args!("[{name}] {module}: {}", record.args()));
     }
 
     fn flush(&self) {}
@@ -134,7 +189,7 @@ impl Line {
     }
 
     /// Hands the line to the C side, unless this thread is already there.
-    fn print(mut self) {
+    fn print(mut self, level: c_int) {
         if self.cut {
             self.bytes[self.len..self.len + ELLIPSIS.len()].copy_from_slice(ELLIPSIS);
             self.len += ELLIPSIS.len();
@@ -147,8 +202,15 @@ impl Line {
         {
             return;
         }
-        // SAFETY: the buffer is terminated and outlives the call.
-        unsafe { iotx_log_write(self.bytes.as_ptr().cast()) };
+        let text = self.bytes.as_ptr().cast();
+        let sink = *SINK.read().unwrap_or_else(PoisonError::into_inner);
+        match sink {
+            // SAFETY: the application promised that its function may be called with its context;
+            // the buffer is terminated and outlives the call.
+            Some(sink) => unsafe { (sink.function)(sink.context as *mut c_void, level, text) },
+            // SAFETY: the buffer is terminated and outlives the call.
+            None => unsafe { iotx_log_write(text) },
+        }
         let _ = WRITING.try_with(|writing| writing.set(false));
     }
 }

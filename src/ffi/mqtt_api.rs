@@ -19,7 +19,7 @@ use super::mqtt_types::{
 use super::registry::{self, StateSlot};
 use super::{barrier, cstr, hal_in_use};
 use crate::device::store::StoreStats;
-use crate::device::{Callback, Client, OutMessage};
+use crate::device::{Callback, Client, OutMessage, Snapshot};
 use crate::hal::memory;
 use crate::mqtt::topic;
 use crate::state;
@@ -91,6 +91,17 @@ pub(super) unsafe fn construct(param: Option<&iotx_mqtt_param_t>, rules: &Rules)
     handle.map_or(std::ptr::null_mut(), |handle| handle as *mut c_void)
 }
 
+/// A number for a client. They are unique in the process, so that a stale one never means a later
+/// client, nor one of the other API.
+pub(super) fn new_handle() -> usize {
+    (LAST_HANDLE.fetch_add(1, Ordering::Relaxed) + 1) << 4
+}
+
+/// The numbers of the client that a handle means.
+pub(super) fn snapshot(handle: *mut c_void) -> Option<Snapshot> {
+    find(handle).map(|entry| entry.client.snapshot())
+}
+
 /// The handle of the client that is alive and constructed, which handle 0 means.
 pub(super) fn live() -> Option<usize> {
     with_slot(|slot| match slot {
@@ -140,8 +151,7 @@ unsafe fn construct_one(param: Option<&iotx_mqtt_param_t>, rules: &Rules) -> Opt
     };
     mqtt_params::announce(&config);
     hal_in_use::announce();
-    // Handles are unique in the process, so that a stale one never means a later client.
-    let handle = (LAST_HANDLE.fetch_add(1, Ordering::Relaxed) + 1) << 4;
+    let handle = new_handle();
     let entry = Arc::new(Entry {
         handle,
         write_max: config.limits.write_max,

@@ -33,7 +33,7 @@ impl Host for CHost {
             ClientEvent::Disconnected => {
                 self.call(callback, IOTX_MQTT_EVENT_DISCONNECT, std::ptr::null_mut())
             }
-            ClientEvent::Reconnected => {
+            ClientEvent::Reconnected { .. } => {
                 self.call(callback, IOTX_MQTT_EVENT_RECONNECT, std::ptr::null_mut())
             }
             ClientEvent::SubscribeSuccess(pkid) => {

@@ -11,7 +11,7 @@ use super::registry::{self, StateSlot};
 use super::{cstr, ioctl};
 use crate::device::{Config, ConnectBounds, Reconnect};
 use crate::hal::seam;
-use crate::mqtt::{Limits, Login};
+use crate::mqtt::{Limits, Login, topic};
 use crate::sign::link_sdk::{self, Device, Domain, SecureMode};
 use crate::state;
 use crate::transport::{Security, Target};
@@ -221,6 +221,7 @@ pub(super) unsafe fn build(
                 SecureMode::Tcp => Security::Tcp,
                 _ => Security::Tls {
                     ca_pem: ca(pub_key)?,
+                    credentials: None,
                 },
             },
         },
@@ -229,6 +230,7 @@ pub(super) unsafe fn build(
             username: username.map_or_else(|| text(signed.username), |name| Ok(name.to_owned()))?,
             password: password.map_or(generated_password, |given| Zeroizing::new(given.to_owned())),
             clean_session: param.clean_session == 1,
+            omit_empty: false,
         },
         limits: Limits {
             write_max: or_default(param.write_buf_size, rules.buffer_default),
@@ -240,6 +242,9 @@ pub(super) unsafe fn build(
         connect: ConnectBounds::default(),
         reconnect: Reconnect::default(),
         handler: super::mqtt_host::callback(param.handle_event.h_fp, param.handle_event.pcontext),
+        topics: topic::Rules::LinkSdk,
+        platform: true,
+        queue_max: None,
         store: super::store_api::chosen(),
     })
 }
@@ -263,7 +268,7 @@ fn c_string(text: String, what: &str) -> Result<CString, Refused> {
 }
 
 /// The CA certificates: those of the block alone, or the application's `iotx_ca_crt`, or ours.
-fn ca(pub_key: Option<&str>) -> Result<CString, Refused> {
+pub(super) fn ca(pub_key: Option<&str>) -> Result<CString, Refused> {
     if let Some(pem) = pub_key {
         return c_string(pem.to_owned(), "pub_key");
     }

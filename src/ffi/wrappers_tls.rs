@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use super::barrier::guard;
 use crate::hal::diagnostics::{self, Failure, Stage};
-use crate::hal::tls::{self, ClockPolicy, Identity, Options, Purpose, ServerName, TlsError};
+use crate::hal::tls::{self, ClockPolicy, Credentials, Options, Purpose, ServerName, TlsError};
 
 /// Longest host argument read, without its NUL; a DNS name has 253 characters at most.
 const MAX_HOST: usize = 255;
@@ -53,7 +53,7 @@ fn establish(host: Option<&[u8]>, port: u16, ca: &[u8]) -> Result<usize, Failure
     let server = ServerName::parse(&host).map_err(|text| Failure::new(Stage::TlsConfig, text))?;
     let mut options = Options::new(server, port, ca.to_vec());
     if tls::current_purpose() == Purpose::Mqtt {
-        options.identity = Identity::of_application()?;
+        options.credentials = Credentials::of_application()?.into();
     }
     tls::connect(&options).map(tls::handles::insert)
 }

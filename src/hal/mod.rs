@@ -5,10 +5,12 @@
 //!   else, so an application that defines one of them replaces ours.
 //! * [`os`], [`tcp`], [`tls`], [`kv`] are the default implementations, plain Rust without
 //!   knowledge of C pointers; `ffi/wrappers_*.rs` puts the C boundary around them.
+//! * [`credential_file`] reads the files that hold certificates and keys.
 //! * [`memory`] is the library's own memory, which comes from the port's `HAL_Malloc`.
 //! * [`diagnostics`] carries the reason of a failure past the C signatures of the HAL, which
 //!   can only say "failed".
 
+pub mod credential_file;
 pub mod diagnostics;
 pub mod kv;
 pub mod memory;

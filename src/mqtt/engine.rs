@@ -25,6 +25,7 @@ use rumqttc::mqttbytes::v4::{
 };
 use zeroize::Zeroizing;
 
+use super::counters::{Counters, Probe};
 use super::encode::{FIXED_HEADER_MAX, Unfinished};
 use super::frame::{FrameReader, Packet, ProtocolError};
 use super::inflight::Inflight;
@@ -67,6 +68,9 @@ pub struct Login {
     pub password: Zeroizing<String>,
     /// Clean Session flag.
     pub clean_session: bool,
+    /// Leave user name and password out of CONNECT when both are empty, as brokers without sign-in
+    /// expect; false to send them in any case.
+    pub omit_empty: bool,
 }
 
 /// What a packet of the server means to the client.
@@ -137,6 +141,7 @@ pub struct Engine {
     ping: Ping,
     /// Repeats of a resumed session may wait: they go out before anything new.
     resuming: bool,
+    counters: Counters,
 }
 
 impl Engine {
@@ -154,7 +159,13 @@ impl Engine {
             next_ping_at: 0,
             ping: Ping::Off,
             resuming: false,
+            counters: Counters::default(),
         }
+    }
+
+    /// What was sent and received so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Whether CONNACK 0 was received and the connection has not been given up since.
@@ -175,8 +186,8 @@ impl Engine {
 
     /// Starts a connection: the CONNECT packet to write, wiped when dropped.
     ///
-    /// User name and password are always present, empty or not (spec mqtt-session.md §5). The
-    /// codec leaves empty ones out and would copy the password around, so it writes the packet
+    /// User name and password are present, empty or not (spec mqtt-session.md §5), unless
+    /// [`Login::omit_empty`] says otherwise. The codec leaves empty ones out and would copy the password around, so it writes the packet
     /// without them and they are added here.
     ///
     /// Error: `STATE_MQTT_SERIALIZE_CONN_ERROR` (over the write limit).
@@ -196,14 +207,18 @@ impl Engine {
             return Err(state::STATE_MQTT_SERIALIZE_CONN_ERROR);
         }
         let unfinished = Unfinished::new(&bytes);
-        let login_fields = [login.username.as_bytes(), login.password.as_bytes()];
+        let both = [login.username.as_bytes(), login.password.as_bytes()];
+        let omitted = login.omit_empty && both.iter().all(|field| field.is_empty());
+        let login_fields = if omitted { &[][..] } else { &both };
         let login_len: usize = login_fields.iter().map(|f| 2 + f.len()).sum();
         let size = unfinished.size(login_len);
         // Sized in advance, so that no copy of the password is left behind by growing.
         let mut packet = Zeroizing::new(Vec::with_capacity(size.max(FIXED_HEADER_MAX)));
         unfinished.write(&mut *packet, login_len);
         let flags_at = packet.len() - unfinished.body_len() + FLAGS_AT;
-        packet[flags_at] |= USERNAME_AND_PASSWORD;
+        if !omitted {
+            packet[flags_at] |= USERNAME_AND_PASSWORD;
+        }
         for field in login_fields {
             // Checked above to fit 16 bits.
             packet.extend_from_slice(&(field.len() as u16).to_be_bytes());
@@ -213,6 +228,7 @@ impl Engine {
             return Err(state::STATE_MQTT_SERIALIZE_CONN_ERROR);
         }
         self.state = State::Connecting { skipped: 0 };
+        self.counters.packets_out += 1;
         Ok(packet)
     }
 
@@ -255,6 +271,7 @@ impl Engine {
     pub fn disconnect(&mut self) {
         // Two constant bytes; writing them cannot fail.
         let _ = Disconnect.write(&mut self.output);
+        self.counters.packets_out += 1;
     }
 
     /// The connection is gone. QoS 1 messages and the packet-id counter stay.
@@ -266,6 +283,7 @@ impl Engine {
         if self.ping != Ping::Off {
             self.ping_on(PingEvent::Lost);
         }
+        self.counters.forget_probe();
     }
 
     /// Takes bytes of the server.
@@ -297,6 +315,7 @@ impl Engine {
     }
 
     fn on_packet(&mut self, packet: Packet, now: u64) -> Result<Option<Event>, ProtocolError> {
+        self.counters.packets_in += 1;
         if let State::Connecting { skipped } = self.state {
             return match packet {
                 Packet::ConnAck {
@@ -331,12 +350,13 @@ impl Engine {
         if self.ping != Ping::Answered {
             self.ping_on(PingEvent::Packet);
         }
+        self.count(&packet, now);
         Ok(match packet {
             Packet::Publish(publish) => Some(Event::Message(publish)),
-            Packet::PubAck(pkid) => self
-                .inflight
-                .acknowledged(pkid)
-                .then_some(Event::Published(pkid)),
+            Packet::PubAck(pkid) => self.inflight.acknowledged(pkid).then(|| {
+                self.counters.acknowledged += 1;
+                Event::Published(pkid)
+            }),
             Packet::SubAck { pkid, granted } => self
                 .pending
                 .remove(&pkid)
@@ -348,6 +368,16 @@ impl Engine {
             Packet::TooLarge { size, qos1_pkid } => Some(Event::TooLarge { size, qos1_pkid }),
             Packet::ConnAck { .. } | Packet::PingResp | Packet::Qos2Ack => None,
         })
+    }
+
+    fn count(&mut self, packet: &Packet, now: u64) {
+        match packet {
+            Packet::Publish(_) => self.counters.messages_in += 1,
+            Packet::TooLarge { .. } => self.counters.too_large += 1,
+            Packet::PubAck(pkid) => self.counters.answered(Probe::Message(*pkid), now),
+            Packet::PingResp => self.counters.answered(Probe::Ping, now),
+            _ => {}
+        }
     }
 
     /// What is due at `now`. Call until `None`.
@@ -363,11 +393,15 @@ impl Engine {
             }
             // Two constant bytes; writing them cannot fail.
             let _ = PingReq.write(&mut self.output);
+            self.counters.packets_out += 1;
+            self.counters.start(Probe::Ping, now);
             return Some(Timer::Send);
         }
         let period = self.repeat_ms();
         let repeat = self.inflight.next_due(now, period)?;
         self.output.extend_from_slice(repeat);
+        self.counters.packets_out += 1;
+        self.counters.forget_probe();
         Some(Timer::Send)
     }
 
@@ -418,10 +452,13 @@ impl Engine {
         let start = self.output.len();
         unfinished.write(&mut self.output, message.payload.len());
         self.output.extend_from_slice(message.payload);
+        self.counters.packets_out += 1;
+        self.counters.messages_out += 1;
         if message.qos1 {
             let due_at = now + self.repeat_ms();
             self.inflight
                 .add(pkid, &self.output[start..], due_at, message.counted);
+            self.counters.start(Probe::Message(pkid), now);
         }
         Ok(pkid)
     }
@@ -514,6 +551,7 @@ impl Engine {
         let period = self.repeat_ms();
         while let Some(repeat) = self.inflight.next_due(now, period) {
             self.output.extend_from_slice(repeat);
+            self.counters.packets_out += 1;
         }
         self.resuming = false;
     }
@@ -527,6 +565,8 @@ impl Engine {
         let due_at = now + self.repeat_ms();
         while let Some(packet) = self.inflight.next_ready(due_at) {
             self.output.extend_from_slice(packet);
+            self.counters.packets_out += 1;
+            self.counters.messages_out += 1;
         }
     }
 
@@ -534,6 +574,7 @@ impl Engine {
     pub fn unsent(&mut self, pkid: u16) {
         self.inflight.remove(pkid);
         self.pending.remove(&pkid);
+        self.counters.forget_probe();
     }
 
     /// Adds a SUBSCRIBE for one filter to the output. `qos` is 0, 1 or 2 as the caller wants it on the wire.
@@ -588,6 +629,7 @@ impl Engine {
         if self.state == State::Connected {
             // Four bytes with a non-zero id; writing them cannot fail.
             let _ = PubAck::new(pkid).write(&mut self.output);
+            self.counters.packets_out += 1;
         }
     }
 
@@ -598,10 +640,16 @@ impl Engine {
         error: i32,
     ) -> Result<(), i32> {
         let start = self.output.len();
-        encode(&mut self.output).map(|_| ()).map_err(|_| {
-            self.output.truncate(start);
-            error
-        })
+        match encode(&mut self.output) {
+            Ok(_) => {
+                self.counters.packets_out += 1;
+                Ok(())
+            }
+            Err(_) => {
+                self.output.truncate(start);
+                Err(error)
+            }
+        }
     }
 
     fn repeat_ms(&self) -> u64 {

@@ -9,8 +9,10 @@
 //! * `encode`: packets to which a password or a payload is appended;
 //! * [`inflight`]: QoS 1 messages that wait for their acknowledgement;
 //! * [`states`], [`table`]: state machines as data;
+//! * [`Counters`]: statistics;
 //! * [`engine`]: the client's side of one session.
 
+mod counters;
 mod encode;
 pub mod engine;
 pub mod frame;
@@ -19,5 +21,6 @@ pub mod states;
 pub mod table;
 pub mod topic;
 
+pub use counters::Counters;
 pub use engine::{Engine, Event, Limits, Login, Timer};
 pub use frame::ProtocolError;

@@ -12,6 +12,10 @@ pub const TOPIC_MAX: usize = 128;
 /// `STATE_USER_INPUT_INVALID` ("/" or "//").
 pub fn check_name(topic: &[u8]) -> Result<(), i32> {
     check_common(topic)?;
+    check_no_wildcard(topic)
+}
+
+fn check_no_wildcard(topic: &[u8]) -> Result<(), i32> {
     if topic.iter().any(|b| matches!(b, b'+' | b'#')) {
         return Err(state::STATE_MQTT_UNEXP_TOPIC_FORMAT);
     }
@@ -23,6 +27,10 @@ pub fn check_name(topic: &[u8]) -> Result<(), i32> {
 /// A wildcard must be a whole level, and `#` the last one.
 pub fn check_filter(filter: &[u8]) -> Result<(), i32> {
     check_common(filter)?;
+    check_wildcards(filter)
+}
+
+fn check_wildcards(filter: &[u8]) -> Result<(), i32> {
     let mut levels = filter.split(|b| *b == b'/').peekable();
     while let Some(level) = levels.next() {
         let wild = level.iter().any(|b| matches!(b, b'+' | b'#'));
@@ -50,9 +58,63 @@ fn check_common(topic: &[u8]) -> Result<(), i32> {
     Ok(())
 }
 
-/// Whether `filter` matches `topic` (MQTT 3.1.1 §4.7.1). `$` topics are not special here: the
-/// platform's topics all start with a slash.
+/// Which topics and filters a client accepts of its application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rules {
+    /// Those of the Link SDK: [`check_name`], [`check_filter`].
+    #[default]
+    LinkSdk,
+    /// Those of MQTT 3.1.1 alone, §4.7: UTF-8 of 1 to 65535 bytes without NUL, wildcards in
+    /// filters only and as whole levels.
+    Standard,
+}
+
+impl Rules {
+    /// Checks a topic name to publish to.
+    ///
+    /// Errors by the standard alone: `STATE_USER_INPUT_INVALID` (empty),
+    /// `STATE_USER_INPUT_OUT_RANGE` (too long), `STATE_MQTT_UNEXP_TOPIC_FORMAT`.
+    pub fn check_name(self, topic: &[u8]) -> Result<(), i32> {
+        match self {
+            Rules::LinkSdk => check_name(topic),
+            Rules::Standard => {
+                check_standard(topic)?;
+                check_no_wildcard(topic)
+            }
+        }
+    }
+
+    /// Checks a topic filter. Errors as [`Rules::check_name`].
+    pub fn check_filter(self, filter: &[u8]) -> Result<(), i32> {
+        match self {
+            Rules::LinkSdk => check_filter(filter),
+            Rules::Standard => {
+                check_standard(filter)?;
+                check_wildcards(filter)
+            }
+        }
+    }
+}
+
+fn check_standard(topic: &[u8]) -> Result<(), i32> {
+    if topic.is_empty() {
+        return Err(state::STATE_USER_INPUT_INVALID);
+    }
+    if topic.len() > usize::from(u16::MAX) {
+        return Err(state::STATE_USER_INPUT_OUT_RANGE);
+    }
+    if topic.contains(&0) || std::str::from_utf8(topic).is_err() {
+        return Err(state::STATE_MQTT_UNEXP_TOPIC_FORMAT);
+    }
+    Ok(())
+}
+
+/// Whether `filter` matches `topic` (MQTT 3.1.1 §4.7.1). A leading wildcard does not match a topic
+/// that begins with `$` (§4.7.2).
 pub fn matches(filter: &[u8], topic: &[u8]) -> bool {
+    if topic.first() == Some(&b'$') && matches!(filter.first(), Some(b'+' | b'#')) {
+        return false;
+    }
     // Most filters are plain names; comparing them whole is the fast path.
     if filter == topic {
         return true;
@@ -130,6 +192,47 @@ mod tests {
     }
 
     #[test]
+    fn the_standard_alone_allows_more() {
+        let long = "a".repeat(65_535);
+        let too_long = "a".repeat(65_536);
+        let names: &[(&str, Result<(), i32>)] = &[
+            ("a", Ok(())),
+            ("/", Ok(())),
+            ("home/\u{e4}", Ok(())),
+            (&long, Ok(())),
+            (&too_long, Err(state::STATE_USER_INPUT_OUT_RANGE)),
+            ("", Err(INVALID)),
+            ("a/+", Err(FORMAT)),
+            ("#", Err(FORMAT)),
+            ("a\0", Err(FORMAT)),
+        ];
+        for (topic, want) in names {
+            assert_eq!(
+                Rules::Standard.check_name(topic.as_bytes()),
+                *want,
+                "{topic}"
+            );
+        }
+        assert_eq!(Rules::Standard.check_name(b"a\xff"), Err(FORMAT));
+        let filters: &[(&str, Result<(), i32>)] = &[
+            ("#", Ok(())),
+            ("+/a/#", Ok(())),
+            ("", Err(INVALID)),
+            ("a#", Err(FORMAT)),
+            ("#/a", Err(FORMAT)),
+        ];
+        for (filter, want) in filters {
+            assert_eq!(
+                Rules::Standard.check_filter(filter.as_bytes()),
+                *want,
+                "{filter}"
+            );
+        }
+        assert_eq!(Rules::LinkSdk.check_name(b"a"), Err(FORMAT));
+        assert_eq!(Rules::LinkSdk.check_filter(b"#"), Err(FORMAT));
+    }
+
+    #[test]
     fn matching_follows_the_standard() {
         let cases = [
             ("/a/b", "/a/b", true),
@@ -150,6 +253,13 @@ mod tests {
             ("/a/+/#", "/a/b", true),
             ("/a/+/#", "/a", false),
             ("/a", "/a/", false),
+            ("#", "a", true),
+            ("+", "a", true),
+            ("+", "/a", false),
+            ("#", "$SYS/a", false),
+            ("+/a", "$SYS/a", false),
+            ("$SYS/#", "$SYS/a", true),
+            ("$SYS/+", "$SYS/a", true),
         ];
         for (filter, topic, want) in cases {
             assert_eq!(

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::hal::diagnostics::{Failure, Stage, TlsInfo};
 use crate::hal::tcp::Limits;
-use crate::hal::tls::DEFAULT_HANDSHAKE_TIMEOUT_MS;
+use crate::hal::tls::{Credentials, DEFAULT_HANDSHAKE_TIMEOUT_MS};
 
 /// How the stream is protected.
 #[derive(Clone)]
@@ -28,6 +28,9 @@ pub enum Security {
     Tls {
         /// One or several certificates.
         ca_pem: CString,
+        /// How this client signs in; `None` for `g_cli_crt` and `g_cli_key` of the process. Only
+        /// our own TLS port can do it.
+        credentials: Option<Arc<Credentials>>,
     },
 }
 
@@ -64,13 +67,24 @@ impl fmt::Display for LinkError {
 ///
 /// Dropping the last reference destroys the HAL handle, so it is never destroyed under a reader.
 pub trait Link: Send + Sync {
-    /// Reads what has arrived into `buffer`, waiting up to `timeout_ms` for the first byte.
+    /// Reads what has arrived into `buffer`, waiting up to `timeout_ms` for the first byte (0
+    /// looks once; the contract path waits 1 ms then).
     /// `wanted` is the number of bytes the packet under way certainly has (at least 1); the
     /// contract path reads exactly that many at most. `Ok(0)` is a time-out.
     fn read(&self, buffer: &mut [u8], wanted: usize, timeout_ms: u32) -> Result<usize, LinkError>;
 
     /// Writes from `bytes`, up to `timeout_ms`; how many were written may be fewer than all.
     fn write(&self, bytes: &[u8], timeout_ms: u32) -> Result<usize, LinkError>;
+
+    /// The descriptor to wait on for input; `None` where a port of the application's own has it.
+    fn descriptor(&self) -> Option<i32> {
+        None
+    }
+
+    /// Whether bytes that a write accepted have not reached the network yet.
+    fn has_unsent(&self) -> bool {
+        false
+    }
 
     /// What TLS agreed on, if known.
     fn tls(&self) -> Option<TlsInfo>;
@@ -139,7 +153,15 @@ impl Dialer for HalDialer {
     fn dial(&self, target: &Target, bounds: &DialBounds) -> Result<Box<dyn Dialing>, Failure> {
         Ok(match &target.security {
             Security::Tcp => Box::new(tcp::TcpDialing::start(target, bounds)?),
-            Security::Tls { ca_pem } => Box::new(tls::TlsDialing::start(target, ca_pem, bounds)?),
+            Security::Tls {
+                ca_pem,
+                credentials,
+            } => Box::new(tls::TlsDialing::start(
+                target,
+                ca_pem,
+                credentials.as_ref(),
+                bounds,
+            )?),
         })
     }
 }

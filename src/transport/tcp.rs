@@ -70,13 +70,22 @@ impl Link for TcpLink {
             seam::tcp_read_available(self.handle, buffer, timeout_ms)
         } else {
             let wanted = wanted.min(buffer.len());
-            seam::tcp_read(self.handle, &mut buffer[..wanted], timeout_ms)
+            // The contract takes no time-out below 1 (spec hal.md §4).
+            seam::tcp_read(self.handle, &mut buffer[..wanted], timeout_ms.max(1))
         };
         read.map_err(|error| map("read", error))
     }
 
     fn write(&self, bytes: &[u8], timeout_ms: u32) -> Result<usize, LinkError> {
         seam::tcp_write(self.handle, bytes, timeout_ms).map_err(|error| map("write", error))
+    }
+
+    fn descriptor(&self) -> Option<i32> {
+        if self.fast {
+            tcp::fd_from_handle(self.handle)
+        } else {
+            None
+        }
     }
 
     fn tls(&self) -> Option<TlsInfo> {

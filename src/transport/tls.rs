@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{DialBounds, Dialing, Link, LinkError, Target, reason};
 use crate::hal::diagnostics::{self, Failure, Stage, TlsInfo};
 use crate::hal::seam::{self, StreamError};
-use crate::hal::tls::{self, Identity, Opening, Options, ServerName, TlsError, TlsSession};
+use crate::hal::tls::{self, Credentials, Opening, Options, ServerName, TlsError, TlsSession};
 
 pub(super) struct TlsLink {
     handle: usize,
@@ -30,9 +30,14 @@ impl TlsDialing {
     pub(super) fn start(
         target: &Target,
         ca_pem: &CStr,
+        credentials: Option<&Arc<Credentials>>,
         bounds: &DialBounds,
     ) -> Result<Self, Failure> {
         if !seam::tls_is_default() {
+            if credentials.is_some_and(|own| !matches!(**own, Credentials::None)) {
+                let text = "the application's own HAL_SSL_Establish takes no credentials";
+                return Err(Failure::new(Stage::TlsConfig, text));
+            }
             return Ok(TlsDialing::Port {
                 host: target.host.clone(),
                 port: target.port,
@@ -42,7 +47,10 @@ impl TlsDialing {
         let server = ServerName::parse(&target.host.to_string_lossy())
             .map_err(|text| Failure::new(Stage::TlsConfig, text))?;
         let options = Options {
-            identity: Identity::of_application()?,
+            credentials: match credentials {
+                Some(credentials) => Arc::clone(credentials),
+                None => Arc::new(Credentials::of_application()?),
+            },
             handshake_timeout_ms: bounds.handshake_ms,
             tcp: bounds.tcp(),
             ..Options::new(server, target.port, ca_pem.to_bytes().to_vec())
@@ -83,7 +91,9 @@ impl Link for TlsLink {
             Some(session) => session.read(buffer, timeout_ms).map_err(map_session),
             None => {
                 let wanted = wanted.min(buffer.len());
-                seam::ssl_read(self.handle, &mut buffer[..wanted], timeout_ms).map_err(map_seam)
+                // The contract takes no time-out below 1 (spec hal.md §4).
+                seam::ssl_read(self.handle, &mut buffer[..wanted], timeout_ms.max(1))
+                    .map_err(map_seam)
             }
         }
     }
@@ -93,6 +103,16 @@ impl Link for TlsLink {
             Some(session) => session.write(bytes, timeout_ms).map_err(map_session),
             None => seam::ssl_write(self.handle, bytes, timeout_ms).map_err(map_seam),
         }
+    }
+
+    fn descriptor(&self) -> Option<i32> {
+        self.session.as_ref()?.descriptor()
+    }
+
+    fn has_unsent(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.has_unsent())
     }
 
     fn tls(&self) -> Option<TlsInfo> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use iotx::hal::tls::{self, Identity, Options, ServerName, TlsSession};
+use iotx::hal::tls::{self, Credentials, Identity, Options, ServerName, TlsSession};
 
 use crate::peer::Server;
 use crate::pki::pki;
@@ -71,10 +71,11 @@ fn a_client_certificate_belongs_to_the_session() {
     let root = pki().path("root.pem");
     let mut server = Server::start("server", "rsa.key", &["-verify", "2", "-CAfile", &root]);
     let with = |certificate: &str, key: &str| Options {
-        identity: Some(Identity {
+        credentials: Arc::new(Credentials::Certificate(Identity {
             certificate_pem: pki().read(certificate).into_bytes(),
             key_pem: pki().read(key).into_bytes().into(),
-        }),
+            key_password: None,
+        })),
         ..options(server.port)
     };
     let (rsa, ec) = (

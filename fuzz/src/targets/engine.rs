@@ -51,6 +51,7 @@ impl Session {
             username: "b&a".into(),
             password: Zeroizing::new("P".into()),
             clean_session: false,
+            omit_empty: false,
         };
         let packet = self.engine.connect(&login).expect("a CONNECT that fits");
         assert_eq!(reference::client_packets(&packet), Some(1));

@@ -1,8 +1,10 @@
 //! PEM: trust anchors, client certificate and key, as a connection takes them. What is readable gets as far
 //! as the network, which is not there; everything else is refused before.
 
+use std::sync::Arc;
+
 use iotx::hal::diagnostics::Stage;
-use iotx::hal::tls::{self, Identity, Options, ServerName};
+use iotx::hal::tls::{self, Credentials, Identity, Options, ServerName};
 use zeroize::Zeroizing;
 
 use super::super::input::Input;
@@ -20,10 +22,11 @@ pub fn run(data: &[u8]) {
         part(),
     );
     if with_identity {
-        options.identity = Some(Identity {
+        options.credentials = Arc::new(Credentials::Certificate(Identity {
             certificate_pem: part(),
             key_pem: Zeroizing::new(part()),
-        });
+            key_password: None,
+        }));
     }
     let failure = match tls::connect(&options) {
         Ok(_) => panic!("there is no network"),
@@ -40,7 +43,7 @@ pub fn run(data: &[u8]) {
         .windows(begin.len())
         .any(|window| window == begin);
     assert!(has_certificate || failure.stage == Stage::TlsConfig);
-    if let Some(identity) = &options.identity {
+    if let Credentials::Certificate(identity) = &*options.credentials {
         let secret = String::from_utf8_lossy(&identity.key_pem).into_owned();
         let told = secret.len() > 16 && failure.text.contains(&secret);
         assert!(!told, "the reason holds the key");

@@ -1,5 +1,7 @@
 //! TLS alerts by name, and the watch that finds them in the handshake.
 
+use super::Credentials;
+
 /// handshake_failure, the answer of a server that shares no cipher suite with us.
 pub const HANDSHAKE_FAILURE: u8 = 40;
 
@@ -43,14 +45,19 @@ pub fn name(description: u8) -> Option<&'static str> {
 
 /// Clear text for an alert that ended the handshake, reason first.
 ///
-/// `identity_offered`: a client certificate was configured. `answered`: the server had already
-/// sent a handshake message, so the alert is not about the cipher suites offered.
-pub fn refusal(description: u8, identity_offered: bool, answered: bool) -> String {
+/// `credentials`: what the client had to show. `answered`: the server had already sent a handshake
+/// message, so the alert is not about the cipher suites offered.
+pub fn refusal(description: u8, credentials: &Credentials, answered: bool) -> String {
+    let identity_offered = matches!(credentials, Credentials::Certificate(_));
+    let key_offered = matches!(credentials, Credentials::PreSharedKey(_));
     let name = match name(description) {
         Some(name) => name.to_owned(),
         None => format!("alert {description}"),
     };
     let hint = match description {
+        20 | 51 if key_offered => " (is it the right pre-shared key?)",
+        115 if key_offered => " (it does not know this key identity)",
+        40 if key_offered => " (has it pre-shared keys at all?)",
         41..=46 | 48 | 49 | 51 if identity_offered => " (is the device certificate registered?)",
         40..=46 | 48 | 49 | 116 if !identity_offered && answered => {
             " (does it want a client certificate?)"
@@ -141,7 +148,8 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
-    use super::{Watch, refusal};
+    use super::{Credentials, Watch, refusal};
+    use crate::hal::tls::{Identity, PreSharedKey};
 
     #[test]
     fn fatal_alert_is_found_byte_by_byte() {
@@ -171,13 +179,26 @@ mod tests {
 
     #[test]
     fn refusals_give_the_alert_name_and_a_hint() {
-        let text = refusal(42, true, true);
+        let identity = Credentials::Certificate(Identity {
+            certificate_pem: Vec::new(),
+            key_pem: Vec::new().into(),
+            key_password: None,
+        });
+        let key = Credentials::PreSharedKey(PreSharedKey {
+            identity: String::new(),
+            key: Vec::new().into(),
+        });
+        let text = refusal(42, &identity, true);
         assert!(
             text.contains("bad_certificate") && text.contains("registered"),
             "{text}"
         );
-        assert!(refusal(40, false, true).contains("client certificate"));
-        assert!(refusal(40, false, false).contains("cipher suite"));
-        assert!(refusal(200, false, true).contains("alert 200"));
+        let none = &Credentials::None;
+        assert!(refusal(40, none, true).contains("client certificate"));
+        assert!(refusal(40, none, false).contains("cipher suite"));
+        assert!(refusal(200, none, true).contains("alert 200"));
+        assert!(refusal(115, &key, true).contains("key identity"));
+        assert!(refusal(20, &key, true).contains("right pre-shared key"));
+        assert!(refusal(40, &key, false).contains("pre-shared keys"));
     }
 }

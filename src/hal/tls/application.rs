@@ -1,18 +1,18 @@
 //! The client identity an application defines in `g_cli_crt` and `g_cli_key` (spec hal.md §5).
 
-use super::Identity;
+use super::{Credentials, Identity};
 use crate::hal::diagnostics::{Failure, Stage};
 use crate::hal::seam;
 
 /// Longest PEM text taken from them.
 const MAX_PEM: usize = 256 * 1024;
 
-impl Identity {
-    /// Certificate and key as they are now; `None` when the application defines neither.
+impl Credentials {
+    /// Certificate and key as they are now; none when the application defines neither.
     ///
     /// An application that changes them does so between its own connects. A key alone is a
     /// failure, an empty key is reported where the pair is loaded.
-    pub fn of_application() -> Result<Option<Identity>, Failure> {
+    pub fn of_application() -> Result<Credentials, Failure> {
         let failure = |text: &str| Err(Failure::new(Stage::TlsConfig, text));
         let certificate = seam::client_certificate();
         let key = seam::client_key();
@@ -30,11 +30,12 @@ impl Identity {
                 .to_vec()
         };
         match (certificate, key) {
-            (None, None) => Ok(None),
+            (None, None) => Ok(Credentials::None),
             (None, Some(_)) => failure("client key without a client certificate"),
-            (Some(certificate), key) => Ok(Some(Identity {
+            (Some(certificate), key) => Ok(Credentials::Certificate(Identity {
                 certificate_pem: text(&certificate),
                 key_pem: key.map(|key| text(&key)).unwrap_or_default().into(),
+                key_password: None,
             })),
         }
     }

@@ -13,14 +13,14 @@ use mbedtls::x509::VerifyError;
 
 use super::alert;
 use super::deadline::Deadline;
-use super::mbed_credentials::{self, ClientIdentity};
+use super::mbed_credentials::{self, Loaded};
 use super::mbed_random;
 use super::mbed_resume::{self, Binding, Keeper, Kept};
 use super::mbed_session::{MbedSession, Outgoing, Socket};
 use super::mbed_suites::{self, Offer};
 use super::mbed_verify::Verifier;
 use super::mbed_wire::Wire;
-use super::{Options, ServerName};
+use super::{Credentials, Options, ServerName};
 use crate::hal::diagnostics::{self, Failure, Stage, TlsInfo};
 use crate::hal::seam::{self, StreamError};
 use crate::hal::tcp;
@@ -36,8 +36,7 @@ enum Attempt {
 /// only. It advances in [`Opening::step`]; dropping it gives it up.
 pub struct Opening {
     options: Options,
-    anchors: Arc<mbedtls::alloc::List<mbedtls::x509::Certificate>>,
-    identity: Option<ClientIdentity>,
+    loaded: Loaded,
     offer: Offer,
     /// What is left of the handshakes' time.
     budget_ms: u32,
@@ -56,17 +55,15 @@ impl Opening {
     /// Checks the local material. Does not touch the network.
     pub fn new(options: Options) -> Result<Self, Failure> {
         prepare_library();
-        let anchors = mbed_credentials::trust_anchors(&options.ca_pem)?;
-        let identity = match &options.identity {
-            Some(identity) => Some(mbed_credentials::client_identity(identity)?),
-            None => None,
-        };
+        let loaded = mbed_credentials::load(&options.ca_pem, &options.credentials)?;
         Ok(Opening {
             budget_ms: options.handshake_timeout_ms,
             options,
-            anchors,
-            identity,
-            offer: Offer::Preferred,
+            offer: match loaded {
+                Loaded::Certificates(..) => Offer::Preferred,
+                Loaded::PreSharedKey(_) => Offer::PreSharedKey,
+            },
+            loaded,
             stage: Where::Start,
         })
     }
@@ -108,20 +105,21 @@ impl Opening {
 
     fn begin(&self, socket: Socket) -> Result<Where, Failure> {
         let verifier = Verifier::new(&self.options);
-        let config = configure(&self.anchors, self.identity.as_ref(), &verifier, self.offer)
+        let config = configure(&self.loaded, &verifier, self.offer)
             .map_err(|error| config_failure("TLS configuration failed", error))?;
         let binding = Binding::of(&self.options);
         Ok(Where::Handshake(Box::new(Handshake {
             binding,
             keep: self.offer == Offer::Preferred,
-            offered: super::resumption()
+            // A key exchange without certificates is short already.
+            offered: (super::resumption() && self.offer != Offer::PreSharedKey)
                 .then(|| mbed_resume::take(binding))
                 .flatten(),
             facts: Facts {
                 server: self.options.server.clone(),
                 port: self.options.port,
                 timeout_ms: self.options.handshake_timeout_ms,
-                offers_certificate: self.identity.is_some(),
+                credentials: Arc::clone(&self.options.credentials),
             },
             verifier,
             wire: Wire::watching(),
@@ -202,17 +200,11 @@ fn open(options: &Options) -> Result<Socket, Failure> {
     }
 }
 
-fn configure(
-    anchors: &Arc<mbedtls::alloc::List<mbedtls::x509::Certificate>>,
-    identity: Option<&ClientIdentity>,
-    verifier: &Verifier,
-    offer: Offer,
-) -> Result<Config, Error> {
+fn configure(loaded: &Loaded, verifier: &Verifier, offer: Offer) -> Result<Config, Error> {
     let mut config = Config::new(Endpoint::Client, Transport::Stream, Preset::Default);
     config.set_min_version(Version::Tls1_2)?;
     config.set_max_version(Version::Tls1_2)?;
     config.set_authmode(AuthMode::Required);
-    config.set_ca_list(anchors.clone(), None);
     config.set_ciphersuites(Arc::new(mbed_suites::numbers(offer)));
     config.set_curves(Arc::new(vec![
         EcGroupId::SecP256R1.into(),
@@ -227,8 +219,14 @@ fn configure(
     config.set_verify_callback(move |certificate: &_, depth, flags: &mut _| {
         callback.check(certificate, depth, flags)
     });
-    if let Some(identity) = identity {
-        config.push_cert(identity.chain.clone(), identity.key.clone())?;
+    match loaded {
+        Loaded::Certificates(anchors, identity) => {
+            config.set_ca_list(anchors.clone(), None);
+            if let Some(identity) = identity {
+                config.push_cert(identity.chain.clone(), identity.key.clone())?;
+            }
+        }
+        Loaded::PreSharedKey(key) => config.set_psk(&key.key, &key.identity)?,
     }
     Ok(config)
 }
@@ -242,7 +240,7 @@ struct Facts {
     server: ServerName,
     port: u16,
     timeout_ms: u32,
-    offers_certificate: bool,
+    credentials: Arc<Credentials>,
 }
 
 /// One handshake on one socket.
@@ -338,16 +336,20 @@ impl Handshake {
             Some(kept) if !self.verifier.was_asked() => Some(Keeper::resumed(kept)),
             _ => None,
         };
-        let verified = context.verify_result().is_ok()
-            && (resumed.is_some() || self.verifier.name_was_checked());
+        let number = context.ciphersuite().unwrap_or_default();
+        let verified = match &*self.facts.credentials {
+            // The handshake completes only with a server that knows the key.
+            Credentials::PreSharedKey(_) => mbed_suites::is_pre_shared_key(number),
+            _ => {
+                context.verify_result().is_ok()
+                    && (resumed.is_some() || self.verifier.name_was_checked())
+            }
+        };
         if !verified {
-            let text = "server certificate was not verified";
+            let text = "server was not verified";
             return Err(Failure::new(Stage::TlsVerify, text));
         }
-        let suite = context
-            .ciphersuite()
-            .map(mbed_suites::name)
-            .unwrap_or_default();
+        let suite = mbed_suites::name(number);
         let info = TlsInfo {
             version: "TLSv1.2".into(),
             suite,
@@ -384,7 +386,7 @@ impl Handshake {
         let (answered, not_tls, fatal) = self.watched();
         let high = error.high_level();
         if let (Some(codes::SslFatalAlertMessage), Some(description)) = (high, fatal) {
-            let text = alert::refusal(description, self.facts.offers_certificate, answered);
+            let text = alert::refusal(description, &self.facts.credentials, answered);
             let failure = Failure::new(Stage::TlsHandshake, text);
             if description == alert::HANDSHAKE_FAILURE && !answered {
                 return Attempt::NoCommonSuite(failure);

@@ -8,8 +8,26 @@ use mbedtls::pk::Pk;
 use mbedtls::x509::Certificate;
 use zeroize::Zeroizing;
 
-use super::Identity;
+use super::{Credentials, Identity, PreSharedKey};
 use crate::hal::diagnostics::{Failure, Stage};
+
+/// What one connection needs to judge the server and to sign in, loaded.
+pub enum Loaded {
+    /// Trust anchors, and the client's own certificate if it has one.
+    Certificates(Arc<List<Certificate>>, Option<ClientIdentity>),
+    /// A pre-shared key: the server is trusted when it knows it too.
+    PreSharedKey(PreSharedKey),
+}
+
+/// Loads `credentials`, and the trust anchors where the server is judged by its certificate.
+pub fn load(ca_pem: &[u8], credentials: &Credentials) -> Result<Loaded, Failure> {
+    let identity = match credentials {
+        Credentials::PreSharedKey(key) => return Ok(Loaded::PreSharedKey(key.clone())),
+        Credentials::None => None,
+        Credentials::Certificate(identity) => Some(client_identity(identity)?),
+    };
+    Ok(Loaded::Certificates(trust_anchors(ca_pem)?, identity))
+}
 
 const BEGIN_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
@@ -73,10 +91,14 @@ pub fn client_identity(identity: &Identity) -> Result<ClientIdentity, Failure> {
     {
         return Err(bad("client certificate without a private key"));
     }
-    let key = Pk::from_private_key(&terminated(&identity.key_pem), None).map_err(|error| {
+    let password = identity.key_password.as_ref().map(|text| text.as_slice());
+    let key = Pk::from_private_key(&terminated(&identity.key_pem), password).map_err(|error| {
         match error.high_level() {
             Some(codes::PkPasswordRequired | codes::PemPasswordRequired) => {
-                bad("client key is encrypted; a key without password is needed")
+                bad("client key is encrypted and no password was given")
+            }
+            Some(codes::PkPasswordMismatch | codes::PemPasswordMismatch) => {
+                bad("client key cannot be opened with its password")
             }
             // The code names a kind of fault, never content of the key.
             _ => bad(format!(

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::mbed_wire::Wire;
-use super::{Options, lock};
+use super::{Credentials, Options, lock};
 use crate::hal::seam;
 
 /// Sessions kept at most; the oldest goes first. A device talks to one or two servers.
@@ -46,12 +46,11 @@ impl Binding {
         field(&options.port.to_be_bytes());
         field(&options.ca_pem);
         // Which key belongs to the certificate is settled by the certificate.
-        field(
-            options
-                .identity
-                .as_ref()
-                .map_or(&[][..], |identity| &identity.certificate_pem),
-        );
+        field(match &*options.credentials {
+            Credentials::Certificate(identity) => &identity.certificate_pem,
+            // With a pre-shared key no session is kept.
+            Credentials::None | Credentials::PreSharedKey(_) => &[],
+        });
         field(
             options
                 .extra_name_root

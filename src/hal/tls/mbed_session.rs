@@ -18,6 +18,7 @@ use super::mbed_wire::Wire;
 use super::{TlsError, TlsSession, lock};
 use crate::hal::diagnostics::TlsInfo;
 use crate::hal::seam::{self, StreamError};
+use crate::hal::tcp;
 
 /// Largest plaintext of one record (RFC 5246 §6.2.1).
 const RECORD: usize = 16_384;
@@ -62,7 +63,7 @@ impl Socket {
         };
         input.resize(if self.direct { CHUNK } else { wanted }, 0);
         let result = if self.direct {
-            seam::tcp_read_available(self.handle, &mut input, deadline.for_call())
+            seam::tcp_read_available(self.handle, &mut input, deadline.remaining())
         } else {
             seam::tcp_read(self.handle, &mut input, deadline.for_call())
         };
@@ -311,6 +312,22 @@ impl TlsSession for MbedSession {
             lock(&self.context).close();
             // Best effort: the peer sees the closing socket in any case.
             let _ = outgoing.flush(&self.socket, &self.wire, Deadline::after(ANSWER_MS));
+        }
+    }
+
+    fn descriptor(&self) -> Option<i32> {
+        if self.socket.direct {
+            tcp::fd_from_handle(self.socket.handle)
+        } else {
+            None
+        }
+    }
+
+    fn has_unsent(&self) -> bool {
+        match self.writer.try_lock() {
+            Ok(outgoing) => !outgoing.is_empty() || !self.wire.staging().output.is_empty(),
+            // A writer is at it.
+            Err(_) => false,
         }
     }
 

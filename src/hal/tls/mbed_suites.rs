@@ -38,6 +38,23 @@ pub const COMPATIBLE: &[Suite] = &[
     Suite(0x0035, "TLS-RSA-WITH-AES-256-CBC-SHA"),
 ];
 
+/// With a pre-shared key, in one offer: servers with such keys are set up by hand, and small ones
+/// know one suite. Forward secrecy first. None of them uses a certificate.
+pub const PRE_SHARED_KEY: &[Suite] = &[
+    Suite(0xCCAC, "TLS-ECDHE-PSK-WITH-CHACHA20-POLY1305-SHA256"),
+    Suite(0xC037, "TLS-ECDHE-PSK-WITH-AES-128-CBC-SHA256"),
+    Suite(0xC035, "TLS-ECDHE-PSK-WITH-AES-128-CBC-SHA"),
+    Suite(0xCCAB, "TLS-PSK-WITH-CHACHA20-POLY1305-SHA256"),
+    Suite(0x00A8, "TLS-PSK-WITH-AES-128-GCM-SHA256"),
+    Suite(0x00A9, "TLS-PSK-WITH-AES-256-GCM-SHA384"),
+    Suite(0xC0A4, "TLS-PSK-WITH-AES-128-CCM"),
+    Suite(0xC0A8, "TLS-PSK-WITH-AES-128-CCM-8"),
+    Suite(0x00AE, "TLS-PSK-WITH-AES-128-CBC-SHA256"),
+    Suite(0x00AF, "TLS-PSK-WITH-AES-256-CBC-SHA384"),
+    Suite(0x008C, "TLS-PSK-WITH-AES-128-CBC-SHA"),
+    Suite(0x008D, "TLS-PSK-WITH-AES-256-CBC-SHA"),
+];
+
 /// Which suites to offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offer {
@@ -45,23 +62,31 @@ pub enum Offer {
     Preferred,
     /// [`PREFERRED`], then [`COMPATIBLE`].
     Compatible,
+    /// [`PRE_SHARED_KEY`] only.
+    PreSharedKey,
 }
 
 /// The numbers of an offer, ended by 0 as the TLS library wants them.
 pub fn numbers(offer: Offer) -> Vec<i32> {
-    let extra = match offer {
-        Offer::Preferred => &[][..],
-        Offer::Compatible => COMPATIBLE,
+    let (first, extra) = match offer {
+        Offer::Preferred => (PREFERRED, &[][..]),
+        Offer::Compatible => (PREFERRED, COMPATIBLE),
+        Offer::PreSharedKey => (PRE_SHARED_KEY, &[][..]),
     };
-    let all = PREFERRED.iter().chain(extra);
+    let all = first.iter().chain(extra);
     all.map(|suite| i32::from(suite.0)).chain([0]).collect()
 }
 
 /// The name of a suite that we offered.
 pub fn name(number: u16) -> String {
-    let mut all = PREFERRED.iter().chain(COMPATIBLE);
+    let mut all = PREFERRED.iter().chain(COMPATIBLE).chain(PRE_SHARED_KEY);
     match all.find(|suite| suite.0 == number) {
         Some(suite) => suite.1.to_owned(),
         None => format!("0x{number:04X}"),
     }
+}
+
+/// Whether the server proves itself by a pre-shared key in this suite.
+pub fn is_pre_shared_key(number: u16) -> bool {
+    PRE_SHARED_KEY.iter().any(|suite| suite.0 == number)
 }

@@ -4,7 +4,9 @@
 //! appears in the `mbed*` files only.
 //!
 //! What holds for every session (spec hal.md §5, "DO"):
-//! * chain, dates and server name are verified; there is no way to open a session without a name;
+//! * chain, dates and server name are verified; there is no way to open a session without a name.
+//!   With a pre-shared key the server proves that it knows the key instead, and no cipher suite
+//!   with certificates is offered;
 //! * keys come from the random generator of the operating system only;
 //! * the socket is opened and used through `HAL_TCP_*`, so an application's own TCP port carries
 //!   our TLS as well;
@@ -14,6 +16,7 @@
 mod alert;
 mod application;
 mod clock;
+mod credentials;
 mod deadline;
 mod der;
 mod extra_name;
@@ -34,12 +37,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use zeroize::Zeroizing;
-
 use super::diagnostics::{Failure, TlsInfo};
 use super::tcp;
 
 pub use clock::{ClockPolicy, LIBRARY_DATE, clock_policy, set_clock_policy};
+pub use credentials::{Credentials, Identity, PSK_IDENTITY_MAX, PSK_MAX, PreSharedKey};
 pub use handles::lookup;
 pub use server_name::ServerName;
 
@@ -84,6 +86,12 @@ pub trait TlsSession: Send + Sync {
     /// nothing.
     fn close(&self);
 
+    /// The descriptor of its socket; `None` where a TCP port of the application's own has it.
+    fn descriptor(&self) -> Option<i32>;
+
+    /// Whether bytes that a write accepted have not reached the network yet.
+    fn has_unsent(&self) -> bool;
+
     /// What the handshake agreed on.
     fn info(&self) -> TlsInfo;
 
@@ -91,21 +99,6 @@ pub trait TlsSession: Send + Sync {
     /// agrees. To be called once the server has accepted the user of the connection: a server
     /// that resumes sessions but refuses those who do is then met with a full handshake.
     fn remember(&self);
-}
-
-/// A client certificate chain with its key, both PEM.
-#[derive(Clone)]
-pub struct Identity {
-    /// The certificate, followed by intermediates if any.
-    pub certificate_pem: Vec<u8>,
-    /// The private key: PKCS#1, PKCS#8 or SEC 1, RSA or EC, not encrypted. Wiped when dropped.
-    pub key_pem: Zeroizing<Vec<u8>>,
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Identity(***)")
-    }
 }
 
 /// What to connect to, and how.
@@ -117,8 +110,8 @@ pub struct Options {
     pub port: u16,
     /// Trust anchors: one or more PEM certificates.
     pub ca_pem: Vec<u8>,
-    /// Client certificate, sent if the server asks for one.
-    pub identity: Option<Identity>,
+    /// Client certificate, sent if the server asks for one, or a pre-shared key.
+    pub credentials: Arc<Credentials>,
     /// Total time for the handshake in milliseconds.
     pub handshake_timeout_ms: u32,
     /// Bounds of the TCP connection before it, where our own TCP makes it.
@@ -138,7 +131,7 @@ impl Options {
             server,
             port,
             ca_pem,
-            identity: None,
+            credentials: Arc::default(),
             handshake_timeout_ms: DEFAULT_HANDSHAKE_TIMEOUT_MS,
             tcp: tcp::Limits::default(),
             clock_policy: clock_policy(),
@@ -188,6 +181,12 @@ impl Opening {
         let session = self.0.step(wait_ms)?;
         Ok(session.map(|session| session as Arc<dyn TlsSession>))
     }
+}
+
+/// Whether trust anchors and credentials are usable: certificates readable, a key that opens and
+/// belongs to its certificate. What [`connect`] would refuse later, without a connection.
+pub fn check(ca_pem: &[u8], credentials: &Credentials) -> Result<(), Failure> {
+    mbed_credentials::load(ca_pem, credentials).map(drop)
 }
 
 /// Reads until `buf` is full or `timeout_ms` is over, as `HAL_SSL_Read` promises. An error after

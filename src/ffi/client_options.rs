@@ -1,0 +1,568 @@
+//! From `iotx_client_options_t` to the parameters of a client: every member checked, nothing taken
+//! in silence.
+
+use std::ffi::{CString, c_char, c_void};
+use std::mem::{offset_of, size_of};
+use std::ops::RangeInclusive;
+use std::ptr;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::client_host::{self, EventHandler, LastError};
+use super::client_types::{iotx_client_data_t, iotx_client_options_t};
+use super::dev_sign_api::replaceable_hmac_sha256;
+use super::{cstr, mqtt_params, store_api};
+use crate::device::endpoint::{self, Endpoint};
+use crate::device::{Config, ConnectBounds, Reconnect};
+use crate::hal::tls::{self, Credentials, Identity, PSK_IDENTITY_MAX, PSK_MAX, PreSharedKey};
+use crate::hal::{credential_file, seam};
+use crate::mqtt::{Limits, Login, topic};
+use crate::sign::link_sdk::{self, Device, Domain, SecureMode};
+use crate::sign::{DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX};
+use crate::state;
+use crate::transport::{DialBounds, Security, Target};
+
+/// Size of the structure in its first version: no program has a smaller one.
+const FIRST_SIZE: usize = offset_of!(iotx_client_options_t, context) + size_of::<*mut c_void>();
+/// No version ever comes near this size.
+const SIZE_MAX: usize = 4096;
+
+/// Longest try of one address while there are others, milliseconds.
+const ADDRESS_MS: u32 = 5_000;
+/// Least wait before an attempt, milliseconds.
+const RECONNECT_FLOOR_MS: u32 = 100;
+const URL_MAX: usize = 1024;
+const PATH_MAX: usize = 4096;
+/// MQTT strings carry a length of two bytes (MQTT 3.1.1 §1.5.3).
+const STRING_MAX: usize = 65_535;
+const PACKET_SIZES: RangeInclusive<u32> = 128..=268_435_460;
+
+/// What the options come to.
+pub(super) struct Built {
+    pub(super) config: Config,
+    pub(super) on_event: Option<EventHandler>,
+}
+
+type Checked<T> = Result<T, LastError>;
+
+fn refuse<T>(code: i32, text: impl Into<String>) -> Checked<T> {
+    Err(LastError {
+        code,
+        text: text.into(),
+    })
+}
+
+fn invalid<T>(text: impl Into<String>) -> Checked<T> {
+    refuse(state::STATE_USER_INPUT_INVALID, text)
+}
+
+/// Whether some version of the structure could have this size.
+pub(super) fn is_size(size: usize) -> bool {
+    (FIRST_SIZE..=SIZE_MAX).contains(&size)
+}
+
+/// Reads the structure as far as the program knows it.
+///
+/// # Safety
+/// `options` is NULL or points to a `struct_size` followed by the rest of so many bytes.
+pub(super) unsafe fn read(options: *const iotx_client_options_t) -> Checked<iotx_client_options_t> {
+    if options.is_null() {
+        return refuse(state::STATE_USER_INPUT_NULL_POINTER, "options is NULL");
+    }
+    // SAFETY: not NULL; the first member is readable by the caller's promise.
+    let size = unsafe { (&raw const (*options).struct_size).read() };
+    if !is_size(size) {
+        return refuse(
+            state::STATE_USER_INPUT_OUT_RANGE,
+            format!(
+                "struct_size is {size}; use iotx_client_options_init with sizeof(iotx_client_options_t)"
+            ),
+        );
+    }
+    let known = size_of::<iotx_client_options_t>();
+    // SAFETY: all-zero is valid: NULL pointers, no functions, zero numbers.
+    let mut copy: iotx_client_options_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `size` bytes are readable by the caller's promise, and `known` writable.
+    unsafe {
+        ptr::copy_nonoverlapping(
+            options.cast::<u8>(),
+            (&raw mut copy).cast::<u8>(),
+            size.min(known),
+        );
+    }
+    if size > known {
+        // SAFETY: these bytes are readable by the caller's promise.
+        let rest =
+            unsafe { std::slice::from_raw_parts(options.cast::<u8>().add(known), size - known) };
+        if rest.iter().any(|byte| *byte != 0) {
+            return invalid("an option is set that this version of the library does not know");
+        }
+    }
+    Ok(copy)
+}
+
+/// Checks the options and makes the parameters of a client of them. Reads the files.
+///
+/// # Safety
+/// Strings are NULL or terminated, data has its size, `store` is NULL or as `iotx_mqtt_set_store`
+/// takes it.
+pub(super) unsafe fn build(options: &iotx_client_options_t) -> Checked<Built> {
+    // SAFETY: the caller's promise.
+    let (login, endpoint) = unsafe { sign_in(options) }?;
+    // SAFETY: the caller's promise.
+    let security = unsafe { security(options, endpoint.tls) }?;
+    let keep_alive_s = number(options.keep_alive_s, 60, 4..=1200, "keep_alive_s")?;
+    let reconnect_min_ms = number(
+        options.reconnect_min_ms,
+        1000,
+        100..=3_600_000,
+        "reconnect_min_ms",
+    )?;
+    let reconnect_max_ms = number(
+        options.reconnect_max_ms,
+        30_000.max(reconnect_min_ms),
+        reconnect_min_ms..=3_600_000,
+        "reconnect_max_ms",
+    )?;
+    let stable_after_ms = number(
+        options.stable_after_ms,
+        30_000,
+        1..=3_600_000,
+        "stable_after_ms",
+    )?;
+    let connect_timeout_ms = number(
+        options.connect_timeout_ms,
+        30_000,
+        1000..=120_000,
+        "connect_timeout_ms",
+    )?;
+    let request_timeout_ms = number(
+        options.request_timeout_ms,
+        5000,
+        100..=60_000,
+        "request_timeout_ms",
+    )?;
+    let nonblocking = flag(options.nonblocking, "nonblocking")?;
+    if options.queue_size != 0 && !nonblocking {
+        return invalid("queue_size without nonblocking");
+    }
+    let queue_size = number(options.queue_size, 65_536, 1..=u32::MAX, "queue_size")?;
+    let limits = Limits {
+        write_max: number(
+            options.write_buffer_size,
+            16_384,
+            PACKET_SIZES,
+            "write_buffer_size",
+        )? as usize,
+        read_max: number(
+            options.read_buffer_size,
+            16_384,
+            PACKET_SIZES,
+            "read_buffer_size",
+        )? as usize,
+        inflight_max: number(options.max_inflight, 128, 1..=16_384, "max_inflight")? as usize,
+        request_timeout_ms: request_timeout_ms.into(),
+        // Pings go out at half the time the server waits.
+        keepalive_ms: u64::from(keep_alive_s) * 500,
+    };
+    let store = if options.store.is_null() {
+        None
+    } else {
+        // SAFETY: the caller's promise on what `store` points to.
+        match unsafe { store_api::config(options.store) } {
+            Some(store) => Some(store),
+            None => {
+                return invalid(
+                    "store has a wrong struct_size, a number out of range, or no function",
+                );
+            }
+        }
+    };
+    let Ok(host) = CString::new(endpoint.host) else {
+        return invalid("url: the host contains a NUL");
+    };
+    Ok(Built {
+        config: Config {
+            target: Target {
+                host,
+                port: endpoint.port,
+                security,
+            },
+            login,
+            limits,
+            connect: ConnectBounds {
+                // No stage has a bound of its own but an address with others behind it.
+                dial: DialBounds {
+                    resolve_ms: connect_timeout_ms,
+                    address_ms: (connect_timeout_ms / 2).min(ADDRESS_MS),
+                    network_ms: connect_timeout_ms,
+                    handshake_ms: connect_timeout_ms,
+                },
+                attempt_ms: connect_timeout_ms.into(),
+            },
+            reconnect: Reconnect {
+                first_ms: reconnect_min_ms,
+                ceiling_ms: reconnect_max_ms,
+                floor_ms: RECONNECT_FLOOR_MS,
+                stable_ms: stable_after_ms,
+            },
+            handler: Some(client_host::callback(options.on_message, options.context)),
+            topics: topic::Rules::Standard,
+            platform: false,
+            store,
+            queue_max: nonblocking.then_some(queue_size as usize),
+        },
+        on_event: EventHandler::new(options.on_event, options.context),
+    })
+}
+
+// ---- members -------------------------------------------------------------------------------------
+
+/// One string: `None` for NULL and "".
+///
+/// # Safety
+/// `text` is NULL or terminated and outlives the result.
+unsafe fn string<'a>(text: *const c_char, max: usize, name: &str) -> Checked<Option<&'a str>> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, terminated by the caller's promise.
+    let Some(bytes) = (unsafe { cstr::bounded(text, max) }) else {
+        return refuse(
+            state::STATE_USER_INPUT_OUT_RANGE,
+            format!("{name} is longer than {max} bytes"),
+        );
+    };
+    match std::str::from_utf8(bytes) {
+        Ok("") => Ok(None),
+        Ok(text) => Ok(Some(text)),
+        Err(_) => invalid(format!("{name} is not UTF-8")),
+    }
+}
+
+fn number(value: u32, default: u32, range: RangeInclusive<u32>, name: &str) -> Checked<u32> {
+    match value {
+        0 => Ok(default),
+        _ if range.contains(&value) => Ok(value),
+        _ => refuse(
+            state::STATE_USER_INPUT_OUT_RANGE,
+            format!(
+                "{name} is {value}; it goes from {} to {}",
+                range.start(),
+                range.end()
+            ),
+        ),
+    }
+}
+
+fn flag(value: u32, name: &str) -> Checked<bool> {
+    match value {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => refuse(
+            state::STATE_USER_INPUT_OUT_RANGE,
+            format!("{name} is {value}; it is 0 or 1"),
+        ),
+    }
+}
+
+/// One piece of material, wiped when dropped; `None` when absent.
+///
+/// # Safety
+/// `data.data` is NULL or has `data.size` bytes, `data.file` is NULL or terminated.
+unsafe fn material(data: &iotx_client_data_t, name: &str) -> Checked<Option<Zeroizing<Vec<u8>>>> {
+    // SAFETY: NULL or terminated by the caller's promise.
+    let file = unsafe { string(data.file, PATH_MAX, &format!("{name}.file")) }?;
+    if let Some(path) = file {
+        if !data.data.is_null() || data.size != 0 {
+            return invalid(format!(
+                "{name} is given as data and as file; one is enough"
+            ));
+        }
+        return match credential_file::read(path) {
+            Ok(content) => Ok(Some(content)),
+            Err(text) => invalid(format!("{name}.file {text}")),
+        };
+    }
+    if data.data.is_null() && data.size == 0 {
+        return Ok(None);
+    }
+    if data.data.is_null() {
+        return invalid(format!("{name}.data is NULL, {name}.size is not 0"));
+    }
+    if data.size == 0 {
+        return invalid(format!("{name}.size is 0"));
+    }
+    if data.size as u64 > credential_file::SIZE_MAX {
+        return refuse(
+            state::STATE_USER_INPUT_OUT_RANGE,
+            format!("{name}.size is above {}", credential_file::SIZE_MAX),
+        );
+    }
+    // SAFETY: not NULL, `size` bytes by the caller's promise.
+    let bytes = unsafe { std::slice::from_raw_parts(data.data.cast::<u8>(), data.size) };
+    Ok(Some(Zeroizing::new(bytes.to_vec())))
+}
+
+// ---- signing in ----------------------------------------------------------------------------------
+
+/// What CONNECT carries, and where it goes.
+///
+/// # Safety
+/// As for [`build`].
+unsafe fn sign_in(options: &iotx_client_options_t) -> Checked<(Login, Endpoint)> {
+    // SAFETY: the caller promises strings that are NULL or terminated.
+    let (url, client_id, username, password, product_key, device_name, device_secret) = unsafe {
+        (
+            string(options.url, URL_MAX, "url")?,
+            string(options.client_id, STRING_MAX, "client_id")?,
+            string(options.username, STRING_MAX, "username")?,
+            string(options.password, STRING_MAX, "password")?,
+            string(options.product_key, PRODUCT_KEY_MAX, "product_key")?,
+            string(options.device_name, DEVICE_NAME_MAX, "device_name")?,
+            string(options.device_secret, DEVICE_SECRET_MAX, "device_secret")?,
+        )
+    };
+    let endpoint = match url.map(endpoint::parse) {
+        None => None,
+        Some(Ok(endpoint)) => Some(endpoint),
+        Some(Err(text)) => return invalid(text),
+    };
+    let clean_session = flag(options.clean_session, "clean_session")?;
+    if let (Some(product_key), Some(device_name), Some(device_secret)) =
+        (product_key, device_name, device_secret)
+    {
+        if client_id.or(username).or(password).is_some() {
+            return invalid(
+                "client_id, username and password follow from the device's names; leave them out",
+            );
+        }
+        let device = Device {
+            product_key: product_key.as_bytes(),
+            device_name: device_name.as_bytes(),
+            device_secret: device_secret.as_bytes(),
+        };
+        return sign(&device, endpoint, clean_session);
+    }
+    if product_key.or(device_name).or(device_secret).is_some() {
+        return invalid(
+            "product_key, device_name and device_secret are given together or not at all",
+        );
+    }
+    let Some(endpoint) = endpoint else {
+        return invalid("url is missing");
+    };
+    if client_id.is_none() && !clean_session {
+        return invalid("client_id is missing; only a clean session can do without");
+    }
+    if password.is_some() && username.is_none() {
+        return invalid("password without username");
+    }
+    let login = Login {
+        client_id: client_id.unwrap_or_default().to_owned(),
+        username: username.unwrap_or_default().to_owned(),
+        password: Zeroizing::new(password.unwrap_or_default().to_owned()),
+        clean_session,
+        omit_empty: true,
+    };
+    Ok((login, endpoint))
+}
+
+/// A device of the platform, which proves that it knows its secret.
+fn sign(
+    device: &Device<'_>,
+    endpoint: Option<Endpoint>,
+    clean_session: bool,
+) -> Checked<(Login, Endpoint)> {
+    let mode = match &endpoint {
+        Some(endpoint) if !endpoint.tls => SecureMode::Tcp,
+        _ => SecureMode::Tls,
+    };
+    let region = link_sdk::MQTT_DOMAINS[0];
+    let signed = match link_sdk::sign(
+        device,
+        Domain::Region(region),
+        mode,
+        replaceable_hmac_sha256,
+    ) {
+        Ok(signed) => signed,
+        Err(code) => return refuse(code, "the names of the device cannot be signed"),
+    };
+    let text = |bytes| match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(_) => invalid("the names of the device are not UTF-8"),
+    };
+    let login = Login {
+        client_id: text(signed.client_id)?,
+        username: text(signed.username)?,
+        password: signed.password,
+        clean_session,
+        omit_empty: false,
+    };
+    let endpoint = match endpoint {
+        Some(endpoint) => endpoint,
+        None => Endpoint {
+            host: text(signed.host)?,
+            port: signed.port,
+            tls: true,
+        },
+    };
+    Ok((login, endpoint))
+}
+
+// ---- TLS -----------------------------------------------------------------------------------------
+
+/// # Safety
+/// As for [`build`].
+unsafe fn security(options: &iotx_client_options_t, tls: bool) -> Checked<Security> {
+    // SAFETY: the caller promises data of its size and terminated strings.
+    let (ca, certificate, key, psk, key_password, psk_identity) = unsafe {
+        (
+            material(&options.ca, "ca")?,
+            material(&options.certificate, "certificate")?,
+            material(&options.key, "key")?,
+            material(&options.psk, "psk")?,
+            string(options.key_password, STRING_MAX, "key_password")?,
+            string(options.psk_identity, PSK_IDENTITY_MAX, "psk_identity")?,
+        )
+    };
+    if !tls {
+        let given = [
+            (ca.is_some(), "ca"),
+            (certificate.is_some(), "certificate"),
+            (key.is_some(), "key"),
+            (psk.is_some(), "psk"),
+            (key_password.is_some(), "key_password"),
+            (psk_identity.is_some(), "psk_identity"),
+        ];
+        return match given.iter().find(|(given, _)| *given) {
+            Some((_, name)) => invalid(format!(
+                "{name} is given, but mqtt:// is not protected; use mqtts://"
+            )),
+            None => Ok(Security::Tcp),
+        };
+    }
+    let credentials = match (certificate, key, psk) {
+        (None, None, None) => Credentials::None,
+        (Some(certificate), Some(key), None) => Credentials::Certificate(Identity {
+            certificate_pem: certificate.to_vec(),
+            key_pem: key,
+            key_password: key_password.map(|text| Zeroizing::new(text.as_bytes().to_vec())),
+        }),
+        (None, None, Some(psk)) => {
+            if ca.is_some() {
+                return invalid(
+                    "ca and psk exclude each other: with a pre-shared key there are no certificates",
+                );
+            }
+            let from_file = !options.psk.file.is_null();
+            Credentials::PreSharedKey(pre_shared_key(psk, psk_identity, from_file)?)
+        }
+        (_, _, Some(_)) => return invalid("psk and a client certificate exclude each other"),
+        (Some(_), None, None) => return invalid("certificate without key"),
+        (None, Some(_), None) => return invalid("key without certificate"),
+    };
+    if key_password.is_some() && !matches!(credentials, Credentials::Certificate(_)) {
+        return invalid("key_password without key");
+    }
+    if psk_identity.is_some() && !matches!(credentials, Credentials::PreSharedKey(_)) {
+        return invalid("psk_identity without psk");
+    }
+    let own_port = !seam::tls_is_default();
+    if own_port && !matches!(credentials, Credentials::None) {
+        return invalid(
+            "the application's own HAL_SSL_Establish takes no certificate or key of a client",
+        );
+    }
+    let ca_pem = match ca {
+        Some(pem) => {
+            let end = pem.iter().position(|byte| *byte == 0).unwrap_or(pem.len());
+            match CString::new(&pem[..end]) {
+                Ok(text) => text,
+                Err(_) => return invalid("ca contains a NUL"),
+            }
+        }
+        None => match mqtt_params::ca(None) {
+            Ok(text) => text,
+            Err(refused) => return refuse(refused.code, refused.text),
+        },
+    };
+    if !own_port && let Err(failure) = tls::check(ca_pem.to_bytes(), &credentials) {
+        return invalid(failure.text);
+    }
+    Ok(Security::Tls {
+        ca_pem,
+        credentials: Some(Arc::new(credentials)),
+    })
+}
+
+fn pre_shared_key(
+    psk: Zeroizing<Vec<u8>>,
+    identity: Option<&str>,
+    from_file: bool,
+) -> Checked<PreSharedKey> {
+    let found = if from_file {
+        key_of_file(&psk, identity)?
+    } else {
+        let Some(identity) = identity else {
+            return invalid("psk without psk_identity");
+        };
+        PreSharedKey {
+            identity: identity.to_owned(),
+            key: psk,
+        }
+    };
+    if found.key.is_empty() || found.key.len() > PSK_MAX {
+        return refuse(
+            state::STATE_USER_INPUT_OUT_RANGE,
+            format!("psk is not 1 to {PSK_MAX} bytes long"),
+        );
+    }
+    Ok(found)
+}
+
+/// The line of `identity`, or the first one, in a file of pre-shared keys.
+fn key_of_file(content: &[u8], identity: Option<&str>) -> Checked<PreSharedKey> {
+    let Ok(text) = std::str::from_utf8(content) else {
+        return invalid("psk.file is not UTF-8");
+    };
+    let lines = text.lines().map(str::trim);
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let Some((name, digits)) = line.split_once(':') else {
+            return invalid("psk.file has a line without a colon");
+        };
+        if identity.is_some_and(|wanted| wanted != name) {
+            continue;
+        }
+        if name.is_empty() || name.len() > PSK_IDENTITY_MAX {
+            return refuse(
+                state::STATE_USER_INPUT_OUT_RANGE,
+                format!("psk.file has an identity that is not 1 to {PSK_IDENTITY_MAX} bytes long"),
+            );
+        }
+        let Some(key) = from_hex(digits) else {
+            return invalid("psk.file has a key that is not hexadecimal");
+        };
+        return Ok(PreSharedKey {
+            identity: name.to_owned(),
+            key,
+        });
+    }
+    invalid("psk.file does not have the key asked for")
+}
+
+fn from_hex(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let digits = digits.as_bytes();
+    if digits.len() % 2 != 0 {
+        return None;
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
+    for pair in digits.chunks_exact(2) {
+        let high = char::from(pair[0]).to_digit(16)?;
+        let low = char::from(pair[1]).to_digit(16)?;
+        // Two digits of 4 bits each.
+        bytes.push((high << 4 | low) as u8);
+    }
+    Some(bytes)
+}
