@@ -165,11 +165,12 @@ impl Host for ClientHost {
                 self.event_with(Type::IOTX_CLIENT_EVENT_DISCONNECTED, 0, false, &reason);
             }
             ClientEvent::Reconnected { session_present } => {
-                let kind = if self.connected_before.swap(true, Ordering::Relaxed) {
-                    Type::IOTX_CLIENT_EVENT_RECONNECTED
+                let (kind, word) = if self.connected_before.swap(true, Ordering::Relaxed) {
+                    (Type::IOTX_CLIENT_EVENT_RECONNECTED, "connected again")
                 } else {
-                    Type::IOTX_CLIENT_EVENT_CONNECTED
+                    (Type::IOTX_CLIENT_EVENT_CONNECTED, "connected")
                 };
+                log::info!("client {:#x}: {word}", self.handle);
                 self.event_with(kind, 0, session_present, &LastError::default());
             }
             ClientEvent::SubscribeSuccess(id) => {
@@ -190,10 +191,9 @@ impl Host for ClientHost {
     }
 
     fn state(&self, code: i32, text: &str) {
-        if code == state::STATE_SUCCESS {
-            log::info!("client: {text}");
-        } else {
-            log::warn!("client: {text} ({code})");
+        // A success is told as an event.
+        if code != state::STATE_SUCCESS {
+            log::warn!("client {:#x}: {text} ({code})", self.handle);
             self.note(code, text);
             let mut notes = self.notes();
             notes.reason = notes.error.clone();

@@ -3,11 +3,15 @@
 Used inside isolated scenarios, like device.py. Several clients may live in one process.
 """
 
+import contextlib
 import ctypes as c
 import re
+import socket
+import threading
 import time
 
 from iotx_abi import ROOT, STATE
+from scripted import Closed, Connection
 
 HEADER = re.sub(r"/\*.*?\*/", "", (ROOT / "include" / "iotx.h").read_text(), flags=re.DOTALL)
 
@@ -173,3 +177,57 @@ class Client:
 
 
 INVALID, RANGE, NULL = (STATE["STATE_USER_INPUT_" + name] for name in ("INVALID", "OUT_RANGE", "NULL_POINTER"))
+
+
+class PlainServer:
+    """As scripted.ScriptedServer, over plain TCP: each connection runs `script(connection)` in a thread."""
+
+    def __init__(self, script, address="127.0.0.1"):
+        self.script = script
+        self.connections = []
+        self.errors = []
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = socket.create_server((address, 0), family=family)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                stream, _ = self._listener.accept()
+            except OSError:
+                return
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(stream, len(self.connections) + 1)
+            self.connections.append(connection)
+            threading.Thread(target=self._run, args=(connection,), daemon=True).start()
+
+    def _run(self, connection):
+        try:
+            self.script(connection)
+        except (Closed, OSError):
+            pass
+        except Exception as error:  # a mistake in a script must fail its test
+            self.errors.append(repr(error))
+        finally:
+            connection.close()
+
+    def packets(self, name):
+        return [item for connection in self.connections for item in connection.packets if item.name == name]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self.connections:
+            connection.close()
+        assert kind is not None or self.errors == []
+
+
+def broker(connection):
+    """Accepts and answers like a plain broker."""
+    connection.accept()
+    connection.serve()
