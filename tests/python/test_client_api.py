@@ -708,7 +708,9 @@ def files(pki, tmp_path):
 def test_client_certificate_as_memory_and_file(pki, start_platform, tmp_path):
     platform = start_platform("--tls", "--client-cert", "require")
     keys = files(pki, tmp_path)
-    url = {"url": f"mqtts://localhost:{platform.port}", "client_id": "a", "clean_session": 1}
+    # What a device without names sends: its certificate tells the platform who it is.
+    url = {"url": f"mqtts://localhost:{platform.port}", "username": "&", "password": "0" * 64, "client_id":
+           ".|timestamp=2524608000000,_v=sdk-c-3.2.0,securemode=2,signmethod=hmacsha256,lan=C,_ss=1,gw=0,ext=0|"}
     text = {name: pki.text(name) for name in ("root.crt", "device.crt", "device.key")}
     path = {name: {"file": str(pki / name)} for name in text}
     identity = {"certificate": text["device.crt"], "key": text["device.key"]}
