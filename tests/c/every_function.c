@@ -409,6 +409,24 @@ static void on_live_message(void *context, void *client, iotx_mqtt_event_msg_pt 
     }
 }
 static int on_connected(void) { return ++lived_through; }
+static void on_client_message(void *context, iotx_client_t *client, const iotx_client_message_t *message)
+{
+    if (context == &received && client != NULL && message->payload_len == 5 && memcmp(message->payload, "hello", 5) == 0) {
+        received++;
+    }
+}
+static unsigned int client_events;
+static void on_client_event(void *context, iotx_client_t *client, const iotx_client_event_t *event)
+{
+    if (context == &received && client != NULL) {
+        client_events |= 1u << event->type;
+    }
+}
+static int log_lines;
+static void on_log(void *context, int level, const char *line)
+{
+    log_lines += context == &log_lines && level >= 1 && level <= 4 && line[0] == '[';
+}
 static int on_identity(const char *payload)
 {
     lived_through += strstr(payload, "productKey") != NULL;
@@ -424,6 +442,7 @@ static int device(int port, int tcp_port)
     char                   data[] = "hello", byte[1];
     iotx_mqtt_param_t      param;
     iotx_mqtt_topic_info_t info;
+    iotx_client_stats_t    stats;
     void                  *client;
     uintptr_t              handle;
     int                    i;
@@ -451,6 +470,8 @@ static int device(int port, int tcp_port)
         CHECK(IOT_MQTT_Yield(client, 100) == 0);
     }
     CHECK(received == 2);
+    stats.struct_size = sizeof(stats);
+    CHECK(iotx_mqtt_stats(client, &stats) == 0 && stats.messages_out >= 2 && stats.messages_in >= 2);
     CHECK(IOT_MQTT_Unsubscribe(client, topic) > 0);
     CHECK(IOT_MQTT_Destroy(&client) == 0 && client == NULL);
 
@@ -464,6 +485,59 @@ static int device(int port, int tcp_port)
     CHECK(HAL_TCP_Write(handle, "\xC0\x00", 2, 2000) == 2);
     CHECK(HAL_TCP_Read(handle, byte, 1, 5000) < 0);
     CHECK(HAL_TCP_Destroy(handle) == 0);
+    return 0;
+}
+
+/* The same device with the client API; the certificate tells the platform who it is. */
+static int clients(int port, const char *folder)
+{
+    char                  url[64], topic[128], ca[300], text[80], key[IOTX_PRODUCT_KEY_LEN + 1], name[IOTX_DEVICE_NAME_LEN + 1];
+    iotx_client_options_t options;
+    iotx_client_stats_t   stats;
+    iotx_client_t        *client = NULL;
+    int                   code = 1, i;
+
+    CHECK(iotx_log_set_callback(on_log, &log_lines, 4) == 0);
+    CHECK(IOT_Ioctl(IOTX_IOCTL_GET_PRODUCT_KEY, key) == 0 && IOT_Ioctl(IOTX_IOCTL_GET_DEVICE_NAME, name) == 0);
+    snprintf(topic, sizeof(topic), "/%s/%s/user/get", key, name);
+    snprintf(url, sizeof(url), "mqtts://localhost:%d", port);
+    snprintf(ca, sizeof(ca), "%s/root.crt", folder);
+    CHECK(iotx_client_options_init(&options, sizeof(options)) == 0);
+    CHECK(iotx_client_create(&options, &client) == STATE_USER_INPUT_INVALID && client == NULL);
+    CHECK(iotx_client_last_error(NULL, &code, text, sizeof(text)) == 0 && code == STATE_USER_INPUT_INVALID);
+    CHECK(strcmp(text, "url is missing") == 0);
+    options.url              = url;
+    options.client_id        = ".|timestamp=2524608000000,_v=sdk-c-3.2.0,securemode=2,signmethod=hmacsha256,lan=C,_ss=1,gw=0,ext=0|";
+    options.username         = "&";
+    options.password         = "0000";
+    options.ca.file          = ca;
+    options.certificate.data = g_cli_crt;
+    options.certificate.size = strlen(g_cli_crt);
+    options.key.data         = g_cli_key;
+    options.key.size         = strlen(g_cli_key);
+    options.on_event         = on_client_event;
+    options.on_message       = on_client_message;
+    options.context          = &received;
+    CHECK(iotx_client_create(&options, &client) == 0 && client != NULL);
+    CHECK(iotx_client_fd(client) == -1 && iotx_client_next_timeout_ms(client) == -1 && iotx_client_is_connected(client) == 0);
+    received = 0;
+    CHECK(iotx_client_connect(client, 10000) == 0 && iotx_client_is_connected(client) == 1);
+    CHECK(iotx_client_fd(client) >= 0 && iotx_client_wants_write(client) == 0 && iotx_client_next_timeout_ms(client) > 0);
+    CHECK(iotx_client_subscribe(client, topic, 1, on_client_message, &received) > 0);
+    CHECK(iotx_client_publish(client, topic, "hello", 5, 1, 0) > 0);
+    CHECK(iotx_client_process(client) == 0);
+    for (i = 0; i < 50 && (received < 1 || !(client_events & 1u << IOTX_CLIENT_EVENT_PUBLISHED)); i++) {
+        CHECK(iotx_client_poll(client, 100) == 0);
+    }
+    CHECK(received == 1 && client_events & 1u << IOTX_CLIENT_EVENT_CONNECTED);
+    stats.struct_size = sizeof(stats);
+    CHECK(iotx_client_stats(client, &stats) == 0 && stats.messages_in >= 1 && stats.connected == 1);
+    CHECK(iotx_mqtt_stats(NULL, &stats) == STATE_USER_INPUT_INVALID);
+    CHECK(iotx_client_unsubscribe(client, topic) > 0);
+    CHECK(iotx_client_disconnect(client) == 0 && iotx_client_is_connected(client) == 0);
+    CHECK(iotx_client_start(client) == 0 && iotx_client_next_timeout_ms(client) >= 0);
+    CHECK(iotx_client_destroy(client) == 0 && iotx_client_destroy(client) == STATE_USER_INPUT_INVALID);
+    CHECK(log_lines > 0 && iotx_log_set_callback(NULL, NULL, 4) == 0);
     return 0;
 }
 
@@ -493,7 +567,7 @@ static int live(void)
     iotx_ca_crt = ca = read_file(folder, "root.crt");
     g_cli_crt = certificate = read_file(folder, "device.crt");
     g_cli_key = private_key = read_file(folder, "device.key");
-    result = device(port, tcp_port);
+    result = device(port, tcp_port) || clients(port, folder);
     kill(child, SIGTERM);
     waitpid(child, &status, 0);
     iotx_ca_crt = "";
