@@ -46,6 +46,8 @@ pub(super) const NO_DATA_TAKEN: &str = "the server takes no data";
 /// What the calls share, under one lock.
 pub(super) struct Core {
     pub(super) engine: Engine,
+    /// Empty buffer of the writer, exchanged for the one with output.
+    spare: BytesMut,
     pub(super) subscriptions: Subscriptions,
     pub(super) phase: Phase,
     /// When the next attempt is due, in [`Phase::Waiting`].
@@ -126,8 +128,6 @@ pub struct Client {
     attempt: Mutex<Option<Attempt>>,
     pub(super) reading: Turn,
     writing: Turn,
-    /// Empty buffer of the writer, exchanged for the one with output.
-    spare: Mutex<BytesMut>,
     closed: AtomicBool,
     /// The first connect is over; from now on losses are repaired.
     constructed: AtomicBool,
@@ -143,6 +143,7 @@ impl Client {
     pub fn with_dialer(config: Config, host: Arc<dyn Host>, dialer: Arc<dyn Dialer>) -> Self {
         let core = Core {
             engine: Engine::new(config.limits.clone()),
+            spare: BytesMut::new(),
             subscriptions: Subscriptions::default(),
             phase: Phase::Offline,
             wait_until: 0,
@@ -166,7 +167,6 @@ impl Client {
             attempt: Mutex::default(),
             reading: Turn::default(),
             writing: Turn::default(),
-            spare: Mutex::default(),
             closed: AtomicBool::new(false),
             constructed: AtomicBool::new(false),
         }
@@ -469,19 +469,22 @@ impl Client {
     /// Writes the queued output until `deadline`. `Ok(false)`: some is left. An error means that
     /// the connection is lost and has been given up.
     pub(super) fn flush(&self, deadline: u64) -> Result<bool, LinkError> {
+        if !self.core().engine.has_output() {
+            return Ok(true);
+        }
         loop {
-            if !self.core().engine.has_output() {
-                return Ok(true);
-            }
             let Some(_token) = self.writing.take(deadline, || false) else {
                 return Ok(false);
             };
-            let spare = std::mem::take(&mut *self.spare());
             let (mut bytes, link, epoch) = {
                 let mut core = self.core();
+                if !core.engine.has_output() {
+                    return Ok(true);
+                }
                 let Some(link) = core.link.clone() else {
                     return Err(LinkError::Closed);
                 };
+                let spare = std::mem::take(&mut core.spare);
                 let output = core.engine.take_output(spare);
                 (output, link, core.epoch)
             };
@@ -514,15 +517,12 @@ impl Client {
                 return Ok(false);
             }
             core.stuck_since = None;
-            drop(core);
             bytes.clear();
-            *self.spare() = bytes;
+            core.spare = bytes;
+            if !core.engine.has_output() {
+                return Ok(true);
+            }
         }
-    }
-
-    fn spare(&self) -> MutexGuard<'_, BytesMut> {
-        // Always a valid buffer, whatever happened to the thread that held it.
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
