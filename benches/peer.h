@@ -4,6 +4,7 @@
  *     peer MODE HOST PORT CA_FILE|- SIZE COUNT [CERT_FILE KEY_FILE]
  * and prints one JSON object. MODE is one of
  *     connect  COUNT connections one after the other; the time of each ends with CONNACK
+ *     resume   the same with TLS sessions resumed (where the peer can)
  *     pub0     COUNT messages of SIZE bytes at QoS 0, until the last is handed to the network
  *     pub1     the same at QoS 1, until the last is acknowledged
  *     flood    prints READY once subscribed, measures from the first to the last of COUNT messages

@@ -108,7 +108,13 @@ int main(int argc, char **argv)
     IOT_Ioctl(IOTX_IOCTL_SET_DEVICE_SECRET, (void *)"secret");
     memset(payload, 'x', (size_t)a.size);
 
-    if (bench_is(&a, "connect")) {
+    /* "connect" is about full handshakes. */
+    iotx_tls_set_session_resumption(bench_is(&a, "resume"));
+    if (bench_is(&a, "connect") || bench_is(&a, "resume")) {
+        if (bench_is(&a, "resume")) {
+            client = construct(ca); /* the session to resume */
+            IOT_MQTT_Destroy(&client);
+        }
         bench_begin(&a);
         for (i = 0; i < a.count; i++) {
             before = bench_now();

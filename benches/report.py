@@ -68,7 +68,7 @@ def show(number):
 
 def console_line(case, of_case):
     mode, size_, listener, _ = case
-    metric = "p50_us" if mode in ("connect", "rtt") else "cpu_ms_per_s" if mode == "idle" else "rate"
+    metric = "p50_us" if mode in ("connect", "resume", "rtt") else "cpu_ms_per_s" if mode == "idle" else "rate"
     parts = [f"{peer} {show(f[metric])} ({show(f['cpu_us'])} µs)" for peer, f in of_case.items()]
     return f"{mode} {size_} {listener} [{metric} (CPU each)]: " + ", ".join(parts)
 
@@ -108,6 +108,13 @@ def table(figures, peers):
                      f"{goal} | {verdict} |")
         if ratio is not None and peer == "libmosquitto":
             chart.append((f"{label} {payload} {SECURITY[case[2]]}".replace("–", ""), ratio, sense, target))
+    for listener, name in (("rsa", "RSA"), ("ecdsa", "ECDSA")):
+        resumed = value(figures, ("resume", 0, listener), "p50_us", "iotx")
+        full = value(figures, ("connect", 0, listener), "p50_us", "iotx")
+        if resumed and full:
+            cells = [show(resumed if p == "iotx" else None) for p in peers]
+            lines.append(f"| connect TLS resumed, {name} server, µs | – | TLS | {' | '.join(cells)} | "
+                         f"{resumed / full:.2f} | full | ≤ 0.33 | {'pass' if resumed / full <= 0.33 else '**fail**'} |")
     for label, case, metric, limit in LIMITS:
         cells = [show(value(figures, case, metric, p)) for p in peers]
         ours = value(figures, case, metric, "iotx")

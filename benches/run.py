@@ -29,6 +29,8 @@ CASES = [
     ("connect", 0, "plain", 300),
     ("connect", 0, "rsa", 30),
     ("connect", 0, "ecdsa", 30),
+    ("resume", 0, "rsa", 100),
+    ("resume", 0, "ecdsa", 100),
     ("pub0", 64, "plain", 200_000),
     ("pub0", 1024, "plain", 150_000),
     ("pub0", 8192, "plain", 60_000),
@@ -48,8 +50,11 @@ CASES = [
 ]
 # What a peer does not do.
 MISSING = {
+    "libmosquitto": lambda mode, listener: mode == "resume",
+    "paho": lambda mode, listener: mode == "resume",
+    "rumqttc": lambda mode, listener: mode == "resume",
     "coremqtt": lambda mode, listener: listener != "plain",
-    "raw": lambda mode, listener: mode == "pub1",
+    "raw": lambda mode, listener: mode in ("pub1", "resume"),
 }
 # Pauses of its own make this one so slow that the full count would take minutes.
 SHARE = {("paho", "connect"): 0.1, ("paho", "pub1"): 0.02}

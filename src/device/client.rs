@@ -37,6 +37,9 @@ const YIELD_ZERO_MS: u64 = 10;
 /// Longest uninterrupted wait for the network or for a reconnect, milliseconds: bounds how long
 /// a client that is destroyed by another thread goes on waiting.
 pub(super) const WAIT_SLICE_MS: u64 = 200;
+/// The same on a connection whose waits can be interrupted: bounds how late a timer runs that
+/// another thread has set meanwhile. Longer sleep means less idle processor time.
+pub(super) const WAIT_SLICE_INTERRUPTIBLE_MS: u64 = 1_000;
 /// How long Destroy tries to get its DISCONNECT packet out, milliseconds.
 const DISCONNECT_WRITE_MS: u64 = 1_000;
 
@@ -189,7 +192,7 @@ impl Client {
             let mut core = self.core();
             (core.epoch == epoch).then(|| core.lose(reason, &self.config.reconnect))
         };
-        drop(link);
+        give_up(link.flatten());
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -424,7 +427,7 @@ impl Client {
             core.disconnected();
             core.link.take()
         };
-        drop(link);
+        give_up(link);
         self.drop_attempt();
         self.reading.notify();
         self.writing.notify();
@@ -523,6 +526,15 @@ impl Client {
                 return Ok(true);
             }
         }
+    }
+}
+
+/// Drops a link. Another thread that waits on it holds it too, and would go on waiting.
+fn give_up(link: Option<Arc<dyn Link>>) {
+    if let Some(link) = link
+        && Arc::strong_count(&link) > 1
+    {
+        link.interrupt();
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
 
-use super::client::{Client, NO_DATA_TAKEN, WAIT_SLICE_MS};
+use super::client::{Client, NO_DATA_TAKEN, WAIT_SLICE_INTERRUPTIBLE_MS, WAIT_SLICE_MS};
 use super::config::{Callback, CallbackScope, ClientEvent, Delivery};
 use super::requests::Request;
 use super::states::Phase;
@@ -60,8 +60,12 @@ impl Client {
         };
         let now = seam::uptime_ms();
         let until = end.min(timer_at.unwrap_or(u64::MAX)).min(wait_until);
-        let wait = until.saturating_sub(now).min(WAIT_SLICE_MS);
-        // WAIT_SLICE_MS fits, so the conversion cannot cut.
+        let slice = match &link {
+            Some(link) if link.interruptible() => WAIT_SLICE_INTERRUPTIBLE_MS,
+            _ => WAIT_SLICE_MS,
+        };
+        let wait = until.saturating_sub(now).min(slice);
+        // The slice fits, so the conversion cannot cut.
         let wait = u32::try_from(wait).unwrap_or(0);
         let Some(link) = link else {
             seam::sleep_ms(wait.max(1));

@@ -343,13 +343,18 @@ fn set_int_option(
 
 // ---- end and handles ---------------------------------------------------------------------------
 
+/// Shuts a socket down, which wakes every thread that waits on it. Fails if the peer is gone, and
+/// then nobody waits: no matter.
+pub fn interrupt(fd: RawFd) {
+    // SAFETY: no pointers involved.
+    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+}
+
 /// Shuts down and closes a socket. Anything that is not a socket is refused and left open: a
 /// caller that mixes up its handles must not lose a file.
 pub fn destroy(fd: RawFd) -> io::Result<()> {
     int_option(fd, libc::SO_TYPE)?;
-    // Wakes another thread that waits on the socket. Fails if the peer is gone: no matter.
-    // SAFETY: no pointers involved.
-    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+    interrupt(fd);
     // SAFETY: the socket was handed out by `connect` and given up by the caller.
     if unsafe { libc::close(fd) } == 0 {
         return Ok(());

@@ -86,6 +86,12 @@ pub trait TlsSession: Send + Sync {
     /// nothing.
     fn close(&self);
 
+    /// Whether [`TlsSession::interrupt`] works: the socket is that of our own TCP port.
+    fn interruptible(&self) -> bool;
+
+    /// [`TlsSession::close`], and calls under way that wait for the network return at once.
+    fn interrupt(&self);
+
     /// What the handshake agreed on.
     fn info(&self) -> TlsInfo;
 
