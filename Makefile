@@ -8,7 +8,9 @@
 #   make test                every test; the counts are in the last lines
 #   make lint                format, clippy, shell and C warnings
 #   make bench [BENCH_ARGS=...]
-#                            benchmarks (ratios against other clients): benches/run.py BENCH_ARGS
+#                            benchmarks (ratios against other clients): benches/run.py BENCH_ARGS;
+#                            BENCH_COREMQTT=/path/to/coreMQTT/source adds that client (2.x)
+#   make small               the libraries built for size, in build/small
 #   make install PREFIX=/usr/local [DESTDIR=...] [LIBDIR=lib] [LEGACY_NAMES=1]
 #                            LEGACY_NAMES: libiot_sdk, libiot_hal, libiot_tls as names of libiotx
 #   make deb                 build/deb: libiotx0 and libiotx-dev, for Debian and Ubuntu
@@ -36,7 +38,7 @@ PLATFORM_SOURCES := Cargo.toml Cargo.lock $(shell find tests/platform -type f -n
 EXAMPLE_SOURCES := $(wildcard c_examples/*.c c_examples/*.h) c_examples/CMakeLists.txt
 HEADERS := $(wildcard include/*.h)
 
-.PHONY: deps build libraries examples platform demo test lint bench install deb clean
+.PHONY: deps build libraries examples platform demo test lint bench small install deb clean
 
 deps:
 	@cmake/deps.sh $(BUILD)
@@ -74,24 +76,41 @@ test: build
 lint: deps
 	@.ci/lint
 
-BENCHES := $(addprefix $(BUILD)/bin/bench_,iotx mosquitto rumqttc)
+BENCHES := $(addprefix $(BUILD)/bin/bench_,iotx mosquitto paho rumqttc raw $(if $(BENCH_COREMQTT),coremqtt))
+BENCH_CFLAGS := -O2 -Wall -Wextra
 
 # The peers are not part of `build`: only the benchmarks need them.
 bench: build
-	@$(MAKE) --no-print-directory $(BENCHES)
+	@benches/deps.sh
+	@$(MAKE) --no-print-directory small $(BENCHES)
 	@python3 benches/run.py $(BENCH_ARGS)
 
 $(BUILD)/bin/bench_iotx: benches/peer_iotx.c benches/peer.h $(BUILD)/lib/libiotx.a $(HEADERS)
-	$(CC) -O2 -Wall -Wextra -Iinclude -o $@ $< -Wl,--gc-sections $(BUILD)/lib/libiotx.a $$(cat $(BUILD)/lib/native-libs.txt)
+	$(CC) $(BENCH_CFLAGS) -Iinclude -o $@ $< -Wl,--gc-sections $(BUILD)/lib/libiotx.a $$(cat $(BUILD)/lib/native-libs.txt)
 
 $(BUILD)/bin/bench_mosquitto: benches/peer_mosquitto.c benches/peer.h
-	@mkdir -p $(BUILD)/bin
-	$(CC) -O2 -Wall -Wextra -o $@ $< -lmosquitto -lpthread
+	$(CC) $(BENCH_CFLAGS) -o $@ $< -lmosquitto -lpthread
+
+$(BUILD)/bin/bench_paho: benches/peer_paho.c benches/peer.h
+	$(CC) $(BENCH_CFLAGS) -o $@ $< -lpaho-mqtt3cs -lpthread
+
+$(BUILD)/bin/bench_raw: benches/peer_raw.c benches/peer.h
+	$(CC) $(BENCH_CFLAGS) -o $@ $< -lmbedtls -lmbedx509 -lmbedcrypto
+
+$(BUILD)/bin/bench_coremqtt: benches/peer_coremqtt.c benches/peer.h
+	$(CC) $(BENCH_CFLAGS) -DMQTT_DO_NOT_USE_CUSTOM_CONFIG -I$(BENCH_COREMQTT)/include -I$(BENCH_COREMQTT)/interface \
+	    -o $@ $< $(wildcard $(BENCH_COREMQTT)/*.c)
 
 $(BUILD)/bin/bench_rumqttc: Cargo.lock $(wildcard benches/rumqttc_peer/Cargo.toml benches/rumqttc_peer/src/*.rs)
 	$(CARGO) build --locked --release -p rumqttc-peer
-	@mkdir -p $(BUILD)/bin
 	@install -m 755 $(TARGET_DIR)/release/rumqttc-peer $@
+
+# The library for little flash, in build/small.
+small: $(BUILD)/small/libiotx.a
+
+$(BUILD)/small/libiotx.a: $(RUST_SOURCES) cmake/exports.txt cmake/build-libraries.sh cmake/link-libraries.sh cmake/core-archive.sh
+	@echo "== libraries (release-small)"
+	@CARGO=$(CARGO) CARGO_TARGET_DIR=$(TARGET_DIR) IOTX_CARGO_PROFILE=release-small cmake/build-libraries.sh $(BUILD)/small
 
 install: build
 	@LEGACY_NAMES=$(LEGACY_NAMES) LIBDIR=$(LIBDIR) cmake/install.sh $(BUILD) "$(DESTDIR)" "$(PREFIX)" "$(VERSION)"

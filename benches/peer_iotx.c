@@ -6,15 +6,16 @@
 #include "dev_sign_api.h"
 #include "infra_compat.h"
 #include "infra_state.h"
+#include "iotx.h"
 #include "mqtt_api.h"
 #include "wrappers.h"
 
+static bench_args a;
 static volatile int acknowledged;
 static volatile int stopping;
 static int received;
-static double first_at, last_at;
-static char *answer;
-static int answer_size, answer_until;
+static double asked_at;
+static char *payload;
 
 static void on_event(void *context, void *client, iotx_mqtt_event_msg_pt msg)
 {
@@ -25,17 +26,35 @@ static void on_event(void *context, void *client, iotx_mqtt_event_msg_pt msg)
     }
 }
 
+/* "flood" */
 static void on_message(void *context, void *client, iotx_mqtt_event_msg_pt msg)
 {
     (void)context;
+    (void)client;
     if (msg->event_type == IOTX_MQTT_EVENT_PUBLISH_RECEIVED) {
-        last_at = bench_now();
         if (received++ == 0) {
-            first_at = last_at;
+            bench_begin(&a);
         }
-        if (answer != NULL && received < answer_until) {
-            IOT_MQTT_Publish_Simple(client, BENCH_TOPIC, 0, answer, answer_size);
+        if (received == a.count) {
+            a.ended = bench_now();
         }
+    }
+}
+
+/* "rtt": Yield lasts its whole time, so each message is answered in the handler of the last. */
+static void on_echo(void *context, void *client, iotx_mqtt_event_msg_pt msg)
+{
+    double now = bench_now();
+    (void)context;
+    if (msg->event_type != IOTX_MQTT_EVENT_PUBLISH_RECEIVED) {
+        return;
+    }
+    bench_note(&a, now - asked_at);
+    if (++received < a.count) {
+        asked_at = bench_now();
+        IOT_MQTT_Publish_Simple(client, BENCH_TOPIC, 0, payload, a.size);
+    } else {
+        a.ended = now;
     }
 }
 
@@ -48,82 +67,83 @@ static void *reader(void *client)
     return NULL;
 }
 
-static char *read_file(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    char *text = calloc(1, 65536);
-    if (file == NULL || text == NULL || fread(text, 1, 65535, file) == 0) {
-        bench_fail("CA file");
-    }
-    fclose(file);
-    return text;
-}
-
-static void *construct(const bench_args *a, const char *ca)
+static void *construct(const char *ca)
 {
     iotx_mqtt_param_t param;
     char host[300];
+    void *client;
     memset(&param, 0, sizeof param);
-    snprintf(host, sizeof host, "%s%s", ca == NULL ? "mqtt://" : "", a->host);
+    snprintf(host, sizeof host, "%s%s", ca == NULL ? "mqtt://" : "", a.host);
     param.host = host;
-    param.port = (uint16_t)a->port;
+    param.port = (uint16_t)a.port;
     param.pub_key = ca;
     param.clean_session = 1;
-    param.write_buf_size = 65536;
-    param.read_buf_size = 65536;
+    param.write_buf_size = (uint32_t)a.size + 1024;
+    param.read_buf_size = (uint32_t)a.size + 1024;
     param.handle_event.h_fp = on_event;
-    return IOT_MQTT_Construct(&param);
+    client = IOT_MQTT_Construct(&param);
+    if (client == NULL) {
+        bench_fail("Construct");
+    }
+    return client;
 }
 
 int main(int argc, char **argv)
 {
-    bench_args a = bench_parse(argc, argv);
-    char *ca = a.ca_file == NULL ? NULL : read_file(a.ca_file);
-    char *payload = calloc(1, (size_t)a.size + 1);
+    char *ca;
     void *client = NULL;
-    double start;
+    double before;
     int i, sent_before;
 
+    a = bench_parse(argc, argv);
+    ca = a.ca_file == NULL ? NULL : bench_read_file(a.ca_file);
+    if (a.cert_file != NULL) {
+        g_cli_crt = bench_read_file(a.cert_file);
+        g_cli_key = bench_read_file(a.key_file);
+    }
+    payload = calloc(1, (size_t)a.size + 1);
     IOT_SetLogLevel(IOT_LOG_NONE);
     IOT_Ioctl(IOTX_IOCTL_SET_PRODUCT_KEY, (void *)"bench");
     IOT_Ioctl(IOTX_IOCTL_SET_DEVICE_NAME, (void *)"iotx");
     IOT_Ioctl(IOTX_IOCTL_SET_DEVICE_SECRET, (void *)"secret");
     memset(payload, 'x', (size_t)a.size);
 
-    if (strcmp(a.mode, "connect") == 0) {
-        start = bench_now();
-        for (i = 0; i < a.count; i++) {
-            client = construct(&a, ca);
-            if (client == NULL) {
-                bench_fail("Construct");
-            }
+    /* "connect" is about full handshakes. */
+    iotx_tls_set_session_resumption(bench_is(&a, "resume"));
+    if (bench_is(&a, "connect") || bench_is(&a, "resume")) {
+        if (bench_is(&a, "resume")) {
+            client = construct(ca); /* the session to resume */
             IOT_MQTT_Destroy(&client);
         }
-        bench_report(&a, bench_now() - start);
+        bench_begin(&a);
+        for (i = 0; i < a.count; i++) {
+            before = bench_now();
+            client = construct(ca);
+            bench_note(&a, bench_now() - before);
+            IOT_MQTT_Destroy(&client);
+        }
+        bench_report(&a);
         return 0;
     }
-    client = construct(&a, ca);
-    if (client == NULL) {
-        bench_fail("Construct");
-    }
+    client = construct(ca);
     while (acknowledged == 0) { /* the version report */
         IOT_MQTT_Yield(client, 10);
     }
-    if (strcmp(a.mode, "pub0") == 0) {
-        start = bench_now();
+    if (bench_is(&a, "pub0")) {
+        bench_begin(&a);
         for (i = 0; i < a.count; i++) {
             if (IOT_MQTT_Publish_Simple(client, BENCH_TOPIC, 0, payload, a.size) < 0) {
                 bench_fail("Publish");
             }
         }
-        bench_report(&a, bench_now() - start);
-    } else if (strcmp(a.mode, "pub1") == 0) {
+        bench_report(&a);
+    } else if (bench_is(&a, "pub1")) {
         struct timespec pause = {0, 20000};
         pthread_t thread;
 
         sent_before = acknowledged;
         pthread_create(&thread, NULL, reader, client);
-        start = bench_now();
+        bench_begin(&a);
         for (i = 0; i < a.count;) {
             int code = IOT_MQTT_Publish_Simple(client, BENCH_TOPIC, 1, payload, a.size);
             if (code > 0) {
@@ -137,40 +157,38 @@ int main(int argc, char **argv)
         while (acknowledged - sent_before < a.count) {
             nanosleep(&pause, NULL);
         }
-        bench_report(&a, bench_now() - start);
+        bench_report(&a);
         stopping = 1;
         pthread_join(thread, NULL);
-    } else if (strcmp(a.mode, "flood") == 0) {
-        if (IOT_MQTT_Subscribe_Sync(client, BENCH_TOPIC, IOTX_MQTT_QOS0, on_message, NULL, 5000) < 0) {
+    } else if (bench_is(&a, "flood") || bench_is(&a, "rtt")) {
+        int flood = bench_is(&a, "flood");
+        iotx_mqtt_event_handle_func_fpt handler = flood ? on_message : on_echo;
+
+        if (IOT_MQTT_Subscribe_Sync(client, BENCH_TOPIC, IOTX_MQTT_QOS0, handler, NULL, 5000) < 0) {
             bench_fail("Subscribe");
         }
-        puts("READY");
-        fflush(stdout);
-        start = bench_now();
-        while (received < a.count && bench_now() - start < 60) {
-            IOT_MQTT_Yield(client, 20);
+        before = bench_now();
+        if (flood) {
+            bench_ready();
+        } else {
+            bench_begin(&a);
+            asked_at = a.started;
+            IOT_MQTT_Publish_Simple(client, BENCH_TOPIC, 0, payload, a.size);
         }
-        if (received < a.count) {
-            bench_fail("messages lost");
-        }
-        bench_report(&a, last_at - first_at);
-    } else if (strcmp(a.mode, "rtt") == 0) {
-        if (IOT_MQTT_Subscribe_Sync(client, BENCH_TOPIC, IOTX_MQTT_QOS0, on_message, NULL, 5000) < 0) {
-            bench_fail("Subscribe");
-        }
-        /* Yield lasts its whole time, so each message is answered in the handler of the last. */
-        answer = payload;
-        answer_size = a.size;
-        answer_until = a.count;
-        start = bench_now();
-        IOT_MQTT_Publish_Simple(client, BENCH_TOPIC, 0, payload, a.size);
-        while (received < a.count && bench_now() - start < 60) {
+        while (received < a.count && bench_now() - before < 60) {
             IOT_MQTT_Yield(client, 10);
         }
         if (received < a.count) {
             bench_fail("messages lost");
         }
-        bench_report(&a, last_at - start);
+        bench_report(&a);
+    } else if (bench_is(&a, "idle")) {
+        bench_begin(&a);
+        before = a.started;
+        while (bench_now() - before < a.size / 1e3) {
+            IOT_MQTT_Yield(client, 1000);
+        }
+        bench_report(&a);
     } else {
         bench_fail("unknown mode");
     }

@@ -4,7 +4,7 @@
 #
 # usage: build-libraries.sh OUT_DIR
 # environment: CARGO, CARGO_TARGET_DIR, IOTX_CARGO_TARGET (a Rust target triple, for a cross build),
-#              IOTX_CARGO_PROFILE (release, the default, or dev); IOTX_CC, IOTX_LD, IOTX_AR,
+#              IOTX_CARGO_PROFILE (release, the default, release-small or dev); IOTX_CC, IOTX_LD, IOTX_AR,
 #              IOTX_OBJCOPY, IOTX_NM: the tools of the link step (link-libraries.sh), and with
 #              IOTX_CARGO_TARGET also the compiler and archiver of the C parts
 set -euo pipefail
@@ -25,10 +25,10 @@ command -v "$CARGO" >/dev/null || {
     exit 1
 }
 case $profile in
-    release) folder=release ;;
+    release | release-small) folder=$profile ;;
     dev) folder=debug ;;
     *)
-        echo "build-libraries: unknown profile '$profile', use release or dev" >&2
+        echo "build-libraries: unknown profile '$profile', use release, release-small or dev" >&2
         exit 2
         ;;
 esac

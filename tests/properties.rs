@@ -48,6 +48,7 @@ fn engine(inflight_max: usize) -> Engine {
         username: "u".into(),
         password: Zeroizing::new("p".into()),
         clean_session: false,
+        omit_empty: false,
     };
     engine.connect(&login).expect("fits");
     engine

@@ -38,6 +38,9 @@ const YIELD_ZERO_MS: u64 = 10;
 /// Longest uninterrupted wait for the network or for a reconnect, milliseconds: bounds how long
 /// a client that is destroyed by another thread goes on waiting.
 pub(super) const WAIT_SLICE_MS: u64 = 200;
+/// The same on a connection whose waits can be interrupted: bounds how late a timer runs that
+/// another thread has set meanwhile. Longer sleep means less idle processor time.
+pub(super) const WAIT_SLICE_INTERRUPTIBLE_MS: u64 = 1_000;
 /// How long Destroy tries to get its DISCONNECT packet out, milliseconds.
 const DISCONNECT_WRITE_MS: u64 = 1_000;
 
@@ -50,6 +53,8 @@ pub(super) const NO_DATA_TAKEN: &str = "the server takes no data";
 /// What the calls share, under one lock.
 pub(super) struct Core {
     pub(super) engine: Engine,
+    /// Empty buffer of the writer, exchanged for the one with output.
+    spare: BytesMut,
     pub(super) subscriptions: Subscriptions,
     pub(super) phase: Phase,
     /// When the next attempt is due, in [`Phase::Waiting`].
@@ -147,8 +152,6 @@ pub struct Client {
     attempt: Mutex<Option<Attempt>>,
     pub(super) reading: Turn,
     writing: Turn,
-    /// Empty buffer of the writer, exchanged for the one with output.
-    spare: Mutex<BytesMut>,
     closed: AtomicBool,
     /// The first connect is over; from now on losses are repaired.
     pub(super) constructed: AtomicBool,
@@ -171,6 +174,7 @@ impl Client {
     pub fn with_dialer(config: Config, host: Arc<dyn Host>, dialer: Arc<dyn Dialer>) -> Self {
         let core = Core {
             engine: Engine::new(config.limits.clone()),
+            spare: BytesMut::new(),
             subscriptions: Subscriptions::default(),
             phase: Phase::Offline,
             wait_until: 0,
@@ -194,7 +198,6 @@ impl Client {
             attempt: Mutex::default(),
             reading: Turn::default(),
             writing: Turn::default(),
-            spare: Mutex::default(),
             closed: AtomicBool::new(false),
             constructed: AtomicBool::new(false),
             stats: Arc::default(),
@@ -221,7 +224,7 @@ impl Client {
             let mut core = self.core();
             (core.epoch == epoch).then(|| core.lose(reason, &self.config.reconnect))
         };
-        drop(link);
+        give_up(link.flatten());
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -473,7 +476,7 @@ impl Client {
             core.disconnected();
             core.link.take()
         };
-        drop(link);
+        give_up(link);
         self.drop_attempt();
         self.reading.notify();
         self.writing.notify();
@@ -539,19 +542,22 @@ impl Client {
     /// Writes the queued output until `deadline`. `Ok(false)`: some is left. An error means that
     /// the connection is lost and has been given up.
     pub(super) fn flush(&self, deadline: u64) -> Result<bool, LinkError> {
+        if !self.core().engine.has_output() {
+            return Ok(true);
+        }
         loop {
-            if !self.core().engine.has_output() {
-                return Ok(true);
-            }
             let Some(_token) = self.writing.take(deadline, || false) else {
                 return Ok(false);
             };
-            let spare = std::mem::take(&mut *self.spare());
             let (mut bytes, link, epoch) = {
                 let mut core = self.core();
+                if !core.engine.has_output() {
+                    return Ok(true);
+                }
                 let Some(link) = core.link.clone() else {
                     return Err(LinkError::Closed);
                 };
+                let spare = std::mem::take(&mut core.spare);
                 let output = core.engine.take_output(spare);
                 (output, link, core.epoch)
             };
@@ -584,18 +590,24 @@ impl Client {
                 return Ok(false);
             }
             core.stuck_since = None;
-            drop(core);
             // A burst, as of repeats after a reconnect, must not keep its memory for ever.
             if bytes.capacity() <= SPARE_MAX {
                 bytes.clear();
-                *self.spare() = bytes;
+                core.spare = bytes;
+            }
+            if !core.engine.has_output() {
+                return Ok(true);
             }
         }
     }
+}
 
-    fn spare(&self) -> MutexGuard<'_, BytesMut> {
-        // Always a valid buffer, whatever happened to the thread that held it.
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+/// Drops a link. Another thread that waits on it holds it too, and would go on waiting.
+fn give_up(link: Option<Arc<dyn Link>>) {
+    if let Some(link) = link
+        && Arc::strong_count(&link) > 1
+    {
+        link.interrupt();
     }
 }
 

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rumqttc::mqttbytes::QoS;
-use rumqttc::mqttbytes::v4::Publish;
 
-use super::client::{Client, NO_DATA_TAKEN, WAIT_SLICE_MS};
+use super::client::{Client, NO_DATA_TAKEN, WAIT_SLICE_INTERRUPTIBLE_MS, WAIT_SLICE_MS};
 use super::config::{Callback, CallbackScope, ClientEvent, Delivery};
 use super::requests::Request;
 use super::states::Phase;
 use super::subscriptions::Handler;
 use super::{identity, report};
 use crate::hal::seam;
-use crate::mqtt::{Event, Timer, engine};
+use crate::mqtt::{Event, Publish, Timer, engine};
 use crate::state;
 
 /// Bytes read from the network in one call.
@@ -62,8 +61,12 @@ impl Client {
         };
         let now = seam::uptime_ms();
         let until = end.min(timer_at.unwrap_or(u64::MAX)).min(wait_until);
-        let wait = until.saturating_sub(now).min(WAIT_SLICE_MS);
-        // WAIT_SLICE_MS fits, so the conversion cannot cut.
+        let slice = match &link {
+            Some(link) if link.interruptible() => WAIT_SLICE_INTERRUPTIBLE_MS,
+            _ => WAIT_SLICE_MS,
+        };
+        let wait = until.saturating_sub(now).min(slice);
+        // The slice fits, so the conversion cannot cut.
         let wait = u32::try_from(wait).unwrap_or(0);
         let Some(link) = link else {
             seam::sleep_ms(wait.max(1));
@@ -117,10 +120,11 @@ impl Client {
     /// Dispatches the packets that have arrived; whether there were any. Stops at `end`.
     fn dispatch_buffered(&self, end: u64, scratch: &mut Scratch) -> bool {
         let mut any = false;
+        let mut now = seam::uptime_ms();
         loop {
             let (event, epoch) = {
                 let mut core = self.core();
-                (core.engine.next_event(seam::uptime_ms()), core.epoch)
+                (core.engine.next_event(now), core.epoch)
             };
             let event = match event {
                 Ok(Some(event)) => event,
@@ -134,7 +138,8 @@ impl Client {
             };
             any = true;
             self.dispatch(event, scratch);
-            if self.is_closed() || seam::uptime_ms() >= end {
+            now = seam::uptime_ms();
+            if self.is_closed() || now >= end {
                 return any;
             }
         }
@@ -219,15 +224,15 @@ impl Client {
     fn deliver(&self, publish: &Publish, scratch: &mut Scratch) -> bool {
         self.core()
             .subscriptions
-            .matching(publish.topic.as_bytes(), &mut scratch.matched);
-        let topic_len = publish.topic.len();
+            .matching(publish.topic.bytes(), &mut scratch.matched);
+        let topic_len = publish.topic.bytes().len();
         scratch.delivery.clear();
-        scratch.delivery.extend_from_slice(publish.topic.as_bytes());
+        scratch.delivery.extend_from_slice(publish.topic.bytes());
         scratch.delivery.push(0);
         scratch.delivery.extend_from_slice(&publish.payload);
         scratch.delivery.push(0);
         let mut delivered = false;
-        for handler in std::mem::take(&mut scratch.matched) {
+        for handler in scratch.matched.drain(..) {
             if self.is_closed() {
                 return delivered;
             }

@@ -8,8 +8,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-use rumqttc::mqttbytes::v4::Publish;
+use crate::mqtt::Publish;
 
 /// Messages held at most. Servers allow 20 unacknowledged ones or more.
 pub const HELD_MAX: usize = 16;
@@ -31,8 +30,8 @@ impl Held {
 
     /// Keeps a message. What comes back has to make room for it: the oldest ones.
     pub(super) fn keep(&mut self, mut message: Publish) -> Vec<Publish> {
-        // A copy, since the payload may be a small part of a large read buffer.
-        message.payload = Bytes::copy_from_slice(&message.payload);
+        // It may be a small part of a large read buffer.
+        message.detach();
         self.bytes += message.payload.len();
         self.messages.push_back(message);
         let mut out = Vec::new();

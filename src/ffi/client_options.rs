@@ -554,7 +554,7 @@ fn key_of_file(content: &[u8], identity: Option<&str>) -> Checked<PreSharedKey> 
 
 fn from_hex(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
     let digits = digits.as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));

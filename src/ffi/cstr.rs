@@ -15,10 +15,12 @@ pub unsafe fn bounded<'a>(text: *const c_char, max: usize) -> Option<&'a [u8]> {
     if text.is_null() {
         return None;
     }
-    // SAFETY: `get(n)` is asked only while bytes 0..n are not NUL and n <= max, which the caller
-    // promises to be readable.
-    let get = |at: usize| unsafe { text.add(at).read() };
-    let len = (0..=max).find(|&at| get(at) == 0)?;
+    // SAFETY: the caller promises readable bytes up to the NUL or to max + 1; strnlen looks no
+    // further.
+    let len = unsafe { libc::strnlen(text, max.saturating_add(1)) };
+    if len > max {
+        return None;
+    }
     // SAFETY: the `len` bytes before the NUL were just read; the caller keeps them unchanged.
     Some(unsafe { std::slice::from_raw_parts(text.cast(), len) })
 }

@@ -241,6 +241,14 @@ pub fn tcp_read_available(
     })
 }
 
+/// For a handle of our own port only ([`tcp_is_default`]): threads that wait on the connection
+/// return at once, since it has ended. The handle stays valid.
+pub fn tcp_interrupt(handle: usize) {
+    if let Some(fd) = tcp::fd_from_handle(handle) {
+        tcp::interrupt(fd);
+    }
+}
+
 /// Sends `buf` within `timeout_ms`: the number of bytes sent, fewer on time-out.
 pub fn tcp_write(handle: usize, buf: &[u8], timeout_ms: u32) -> Result<usize, StreamError> {
     let len = buf.len().min(i32::MAX as usize);

@@ -55,6 +55,22 @@ fn deadline_in(after: Duration) -> Instant {
         .unwrap_or_else(|| now + Duration::from_secs(86_400))
 }
 
+/// A deadline that begins to run with the first wait: traffic that never waits asks no clock.
+struct Deadline {
+    after: Duration,
+    at: Option<Instant>,
+}
+
+impl Deadline {
+    fn new(after: Duration) -> Self {
+        Deadline { after, at: None }
+    }
+
+    fn at(&mut self) -> Instant {
+        *self.at.get_or_insert_with(|| deadline_in(self.after))
+    }
+}
+
 fn left_until(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }
@@ -143,7 +159,7 @@ pub fn read_exact_until(
     buf: &mut [u8],
     timeout: Duration,
 ) -> Result<usize, StreamError> {
-    let deadline = deadline_in(timeout);
+    let mut deadline = Deadline::new(timeout);
     let mut filled = 0;
     while filled < buf.len() {
         match receive(fd, &mut buf[filled..]) {
@@ -157,7 +173,7 @@ pub fn read_exact_until(
         if filled == buf.len() {
             break;
         }
-        let ready = match wait_for(fd, libc::POLLIN, deadline) {
+        let ready = match wait_for(fd, libc::POLLIN, deadline.at()) {
             Ok(ready) => ready,
             Err(_) if filled > 0 => break,
             Err(error) => return Err(StreamError::Io(error)),
@@ -179,14 +195,14 @@ pub fn read_some(fd: RawFd, buf: &mut [u8], timeout: Duration) -> Result<usize, 
     if buf.is_empty() {
         return Ok(0);
     }
-    let deadline = deadline_in(timeout);
+    let mut deadline = Deadline::new(timeout);
     loop {
         match receive(fd, buf).map_err(StreamError::Io)? {
             Some(0) => return Err(StreamError::PeerClosed),
             Some(got) => return Ok(got),
             None => {}
         }
-        if wait_for(fd, libc::POLLIN, deadline).map_err(StreamError::Io)? == 0 {
+        if wait_for(fd, libc::POLLIN, deadline.at()).map_err(StreamError::Io)? == 0 {
             return Ok(0);
         }
     }
@@ -195,7 +211,7 @@ pub fn read_some(fd: RawFd, buf: &mut [u8], timeout: Duration) -> Result<usize, 
 /// Sends until all of `buf` is handed to the system or `timeout` is over: the contract of
 /// `HAL_TCP_Write`. Gives the number of bytes taken; fewer than asked for is a time-out.
 pub fn write_all_until(fd: RawFd, buf: &[u8], timeout: Duration) -> Result<usize, StreamError> {
-    let deadline = deadline_in(timeout);
+    let mut deadline = Deadline::new(timeout);
     let mut sent = 0;
     while sent < buf.len() {
         let rest = &buf[sent..];
@@ -216,7 +232,7 @@ pub fn write_all_until(fd: RawFd, buf: &[u8], timeout: Duration) -> Result<usize
         match error.kind() {
             io::ErrorKind::Interrupted => {}
             io::ErrorKind::WouldBlock => {
-                if wait_for(fd, libc::POLLOUT, deadline).map_err(StreamError::Io)? == 0 {
+                if wait_for(fd, libc::POLLOUT, deadline.at()).map_err(StreamError::Io)? == 0 {
                     break;
                 }
             }
@@ -327,13 +343,18 @@ fn set_int_option(
 
 // ---- end and handles ---------------------------------------------------------------------------
 
+/// Shuts a socket down, which wakes every thread that waits on it. Fails if the peer is gone, and
+/// then nobody waits: no matter.
+pub fn interrupt(fd: RawFd) {
+    // SAFETY: no pointers involved.
+    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+}
+
 /// Shuts down and closes a socket. Anything that is not a socket is refused and left open: a
 /// caller that mixes up its handles must not lose a file.
 pub fn destroy(fd: RawFd) -> io::Result<()> {
     int_option(fd, libc::SO_TYPE)?;
-    // Wakes another thread that waits on the socket. Fails if the peer is gone: no matter.
-    // SAFETY: no pointers involved.
-    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+    interrupt(fd);
     // SAFETY: the socket was handed out by `connect` and given up by the caller.
     if unsafe { libc::close(fd) } == 0 {
         return Ok(());

@@ -18,17 +18,16 @@
 
 use std::collections::HashSet;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use rumqttc::mqttbytes::QoS;
-use rumqttc::mqttbytes::v4::{
-    Connect, Disconnect, PingReq, PubAck, Publish, Subscribe, Unsubscribe,
-};
+use rumqttc::mqttbytes::v4::{Connect, Disconnect, PingReq, PubAck, Subscribe, Unsubscribe};
 use zeroize::Zeroizing;
 
 use super::counters::{Counters, Probe};
-use super::encode::{FIXED_HEADER_MAX, Unfinished};
+use super::encode::{FIXED_HEADER_MAX, Unfinished, publish_head};
 use super::frame::{FrameReader, Packet, ProtocolError};
 use super::inflight::Inflight;
+use super::publish::Publish;
 use super::states::{PING, Ping, PingAction, PingEvent};
 use crate::state;
 
@@ -465,18 +464,10 @@ impl Engine {
 
     /// Writes a PUBLISH without its payload to the scratch buffer.
     fn encode_publish(&mut self, pkid: u16, message: &Message<'_>) -> Result<(), i32> {
-        let qos = if message.qos1 {
-            QoS::AtLeastOnce
-        } else {
-            QoS::AtMostOnce
-        };
-        let mut publish = Publish::from_bytes(message.topic, qos, Bytes::new());
-        publish.retain = message.retain;
-        publish.pkid = pkid;
         self.scratch.clear();
-        publish
-            .write(&mut self.scratch)
-            .map_err(|_| state::STATE_MQTT_SERIALIZE_PUB_ERROR)?;
+        if !publish_head(&mut self.scratch, message.topic, pkid, message.retain) {
+            return Err(state::STATE_MQTT_SERIALIZE_PUB_ERROR);
+        }
         let size = Unfinished::new(&self.scratch).size(message.payload.len());
         if size > self.limits.write_max.min(PACKET_MAX) {
             return Err(state::STATE_MQTT_SERIALIZE_PUB_ERROR);

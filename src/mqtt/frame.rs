@@ -7,8 +7,10 @@
 
 use std::fmt;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use rumqttc::mqttbytes::v4::Packet as Decoded;
+
+use super::publish::Publish;
 
 /// Largest remaining length that four bytes can express (MQTT 3.1.1 §2.2.3).
 const REMAINING_LENGTH_MAX: usize = 268_435_455;
@@ -34,7 +36,7 @@ pub enum Packet {
         code: u8,
     },
     /// PUBLISH.
-    Publish(rumqttc::mqttbytes::v4::Publish),
+    Publish(Publish),
     /// PUBACK with its packet id.
     PubAck(u16),
     /// SUBACK.
@@ -123,8 +125,7 @@ impl FrameReader {
             if self.buffer.len() < header.total() {
                 return Ok(None);
             }
-            let mut frame = self.buffer.split_to(header.total());
-            return decode(&mut frame, &header).map(Some);
+            return decode(self.buffer.split_to(header.total()), &header).map(Some);
         }
     }
 }
@@ -184,7 +185,7 @@ fn check_type(first: u8) -> Result<(), ProtocolError> {
     }
 }
 
-fn decode(frame: &mut BytesMut, header: &FixedHeader) -> Result<Packet, ProtocolError> {
+fn decode(mut frame: BytesMut, header: &FixedHeader) -> Result<Packet, ProtocolError> {
     let body = &frame[header.header_len..];
     let pkid = |body: &[u8]| -> Result<u16, ProtocolError> {
         match body {
@@ -215,7 +216,13 @@ fn decode(frame: &mut BytesMut, header: &FixedHeader) -> Result<Packet, Protocol
                 code,
             });
         }
-        3 => check_publish(body, header.qos())?,
+        3 => {
+            check_publish(body, header.qos())?;
+            frame.advance(header.header_len);
+            return Publish::from_body(header.first, frame)
+                .map(Packet::Publish)
+                .ok_or(ProtocolError("PUBLISH cut short"));
+        }
         4 | 11 => {
             exactly(2, "acknowledgement length")?;
             pkid(body)?;
@@ -238,8 +245,7 @@ fn decode(frame: &mut BytesMut, header: &FixedHeader) -> Result<Packet, Protocol
     }
     let codes = (header.kind() == 9).then(|| body[2]);
     let limit = header.total();
-    match Decoded::read(frame, limit) {
-        Ok(Decoded::Publish(publish)) => Ok(Packet::Publish(publish)),
+    match Decoded::read(&mut frame, limit) {
         Ok(Decoded::PubAck(ack)) => Ok(Packet::PubAck(ack.pkid)),
         Ok(Decoded::SubAck(ack)) => Ok(Packet::SubAck {
             pkid: ack.pkid,

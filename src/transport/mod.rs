@@ -91,6 +91,14 @@ pub trait Link: Send + Sync {
 
     /// The server has accepted the device: a TLS session is worth resuming.
     fn accepted(&self) {}
+
+    /// Whether [`Link::interrupt`] works. Where it does not, waits have to be short.
+    fn interruptible(&self) -> bool {
+        false
+    }
+
+    /// Ends the connection under a call of another thread that waits on it: the call fails at once.
+    fn interrupt(&self) {}
 }
 
 /// Bounds of setting a connection up, milliseconds each. They hold where the HAL is our own; a

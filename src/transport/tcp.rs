@@ -91,6 +91,16 @@ impl Link for TcpLink {
     fn tls(&self) -> Option<TlsInfo> {
         None
     }
+
+    fn interruptible(&self) -> bool {
+        self.fast
+    }
+
+    fn interrupt(&self) {
+        if self.fast {
+            seam::tcp_interrupt(self.handle);
+        }
+    }
 }
 
 impl Drop for TcpLink {

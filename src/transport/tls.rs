@@ -115,6 +115,18 @@ impl Link for TlsLink {
             .is_some_and(|session| session.has_unsent())
     }
 
+    fn interruptible(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.interruptible())
+    }
+
+    fn interrupt(&self) {
+        if let Some(session) = &self.session {
+            session.interrupt();
+        }
+    }
+
     fn tls(&self) -> Option<TlsInfo> {
         self.session.as_ref().map(|session| session.info())
     }

@@ -57,7 +57,7 @@ fn as_seen(packet: Packet) -> Seen {
             code,
         },
         Packet::Publish(publish) => Seen::Publish {
-            topic: publish.topic.clone().into_bytes(),
+            topic: publish.topic.as_bytes().to_vec(),
             payload: publish.payload.to_vec(),
             qos: publish.qos as u8,
             dup: publish.dup,

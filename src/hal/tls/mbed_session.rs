@@ -331,6 +331,17 @@ impl TlsSession for MbedSession {
         }
     }
 
+    fn interruptible(&self) -> bool {
+        self.socket.direct
+    }
+
+    fn interrupt(&self) {
+        self.close();
+        if self.socket.direct {
+            seam::tcp_interrupt(self.socket.handle);
+        }
+    }
+
     fn info(&self) -> TlsInfo {
         self.info.clone()
     }

@@ -23,6 +23,8 @@ mod extra_name;
 pub mod handles;
 mod mbed;
 mod mbed_credentials;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod mbed_gcm;
 mod mbed_random;
 mod mbed_resume;
 mod mbed_session;
@@ -91,6 +93,12 @@ pub trait TlsSession: Send + Sync {
 
     /// Whether bytes that a write accepted have not reached the network yet.
     fn has_unsent(&self) -> bool;
+
+    /// Whether [`TlsSession::interrupt`] works: the socket is that of our own TCP port.
+    fn interruptible(&self) -> bool;
+
+    /// [`TlsSession::close`], and calls under way that wait for the network return at once.
+    fn interrupt(&self);
 
     /// What the handshake agreed on.
     fn info(&self) -> TlsInfo;
