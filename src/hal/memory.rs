@@ -52,6 +52,8 @@ thread_local! {
     static APART: Cell<u32> = const { Cell::new(0) };
     /// The port refused memory to this thread.
     static RAN_OUT: Cell<bool> = const { Cell::new(false) };
+    /// Bytes this thread has allocated and not freed.
+    static OF_THREAD: Cell<i64> = const { Cell::new(0) };
 }
 
 static BLOCKS: AtomicI64 = AtomicI64::new(0);
@@ -82,6 +84,12 @@ pub fn stats() -> LibraryStats {
         peak_bytes: positive(PEAK.load(Ordering::Relaxed)),
         refused: REFUSED.load(Ordering::Relaxed),
     }
+}
+
+/// Bytes that this thread has allocated less those that it has freed. For tests, which run beside each
+/// other: counted in builds with debug assertions only, 0 in others.
+pub fn bytes_of_thread() -> i64 {
+    OF_THREAD.get()
 }
 
 /// Whether `HAL_Malloc` and `HAL_Free` are both the default port. The linker has decided; asked once.
@@ -162,6 +170,7 @@ fn count_in(block: *mut u8, size: usize) -> *mut u8 {
 }
 
 fn grow(by: i64) {
+    of_thread(by);
     let now = BYTES.fetch_add(by, Ordering::Relaxed) + by;
     // A plain look first: the peak changes rarely.
     if now > PEAK.load(Ordering::Relaxed) {
@@ -169,7 +178,14 @@ fn grow(by: i64) {
     }
 }
 
+fn of_thread(by: i64) {
+    if cfg!(debug_assertions) {
+        OF_THREAD.set(OF_THREAD.get() + by);
+    }
+}
+
 fn count_out(size: usize) {
+    of_thread(-(size as i64));
     BLOCKS.fetch_sub(1, Ordering::Relaxed);
     BYTES.fetch_sub(size as i64, Ordering::Relaxed);
 }
@@ -333,6 +349,19 @@ mod tests {
         // Nor is there a mark where the port was not asked.
         assert!(apart(|| ask_port(8)).is_null());
         assert!(!outer.ran_out());
+    }
+
+    #[test]
+    fn what_a_thread_holds_is_counted() {
+        let before = bytes_of_thread();
+        let mut block = vec![0_u8; 1000];
+        assert_eq!(bytes_of_thread() - before, 1000);
+        block.truncate(300);
+        block.shrink_to_fit();
+        assert_eq!(bytes_of_thread() - before, block.capacity() as i64);
+        drop(block);
+        assert_eq!(bytes_of_thread(), before);
+        assert!(stats().peak_bytes >= 1000);
     }
 
     #[test]
