@@ -6,6 +6,10 @@
 #   make demo [CERT=...]     run the X.509 example against the local platform;
 #                            CERT=expired|not-yet|wrong-host|unknown-ca shows the refusal
 #   make test                every test; the counts are in the last lines
+#   make fuzz [TIME=60] [TARGET="engine pem"]
+#                            seconds of fuzzing for each target of fuzz/, or for those named
+#   make sanitize [STEP="c thread"]
+#                            sanitizers, valgrind, Miri, as far as the machine has them
 #   make lint                format, clippy, shell and C warnings
 #   make bench [BENCH_ARGS=...]
 #                            benchmarks (ratios against other clients): benches/run.py BENCH_ARGS;
@@ -28,6 +32,9 @@ CERT ?=
 LEGACY_NAMES ?=
 LIBDIR ?= lib
 BENCH_ARGS ?=
+TIME ?= 60
+TARGET ?=
+STEP ?=
 
 BUILD := build
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -38,7 +45,7 @@ PLATFORM_SOURCES := Cargo.toml Cargo.lock $(shell find tests/platform -type f -n
 EXAMPLE_SOURCES := $(wildcard c_examples/*.c c_examples/*.h) c_examples/CMakeLists.txt
 HEADERS := $(wildcard include/*.h)
 
-.PHONY: deps build libraries examples platform demo test lint bench small install deb clean
+.PHONY: deps build libraries examples platform demo test fuzz sanitize soak lint bench small install deb clean
 
 deps:
 	@cmake/deps.sh $(BUILD)
@@ -72,6 +79,12 @@ demo: build
 
 test: build
 	@.ci/test $(BUILD)
+
+fuzz: deps
+	@.ci/fuzz $(TIME) $(TARGET)
+
+sanitize: build
+	@.ci/sanitize $(BUILD) $(STEP)
 
 lint: deps
 	@.ci/lint
@@ -119,5 +132,5 @@ deb: build
 	@cmake/deb.sh $(BUILD) "$(VERSION)"
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) fuzz/target fuzz/artifacts
 	$(CARGO) clean

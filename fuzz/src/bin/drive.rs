@@ -32,7 +32,8 @@ fn main() -> ExitCode {
         Err(_) => {
             let folder = PathBuf::from("fuzz/artifacts").join(name);
             let file = folder.join(format!("drive-{seed}"));
-            let kept = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, &current));
+            let kept =
+                std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, &current));
             println!("{name}: failed, input {} ({kept:?})", file.display());
             ExitCode::FAILURE
         }
