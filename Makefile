@@ -9,6 +9,8 @@
 #   make lint                format, clippy, shell and C warnings
 #   make bench [BENCH_ARGS=...]
 #                            benchmarks (ratios against other clients): benches/run.py BENCH_ARGS
+#   make soak [MINUTES=30] [SEED=1]
+#                            1000 reconnects, then mixed traffic under random faults: tests/soak
 #   make install PREFIX=/usr/local [DESTDIR=...] [LIBDIR=lib] [LEGACY_NAMES=1]
 #                            LEGACY_NAMES: libiot_sdk, libiot_hal, libiot_tls as names of libiotx
 #   make deb                 build/deb: libiotx0 and libiotx-dev, for Debian and Ubuntu
@@ -26,6 +28,8 @@ CERT ?=
 LEGACY_NAMES ?=
 LIBDIR ?= lib
 BENCH_ARGS ?=
+MINUTES ?= 30
+SEED ?= 1
 
 BUILD := build
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -36,7 +40,7 @@ PLATFORM_SOURCES := Cargo.toml Cargo.lock $(shell find tests/platform -type f -n
 EXAMPLE_SOURCES := $(wildcard c_examples/*.c c_examples/*.h) c_examples/CMakeLists.txt
 HEADERS := $(wildcard include/*.h)
 
-.PHONY: deps build libraries examples platform demo test lint bench install deb clean
+.PHONY: deps build libraries examples platform demo test lint bench soak install deb clean
 
 deps:
 	@cmake/deps.sh $(BUILD)
@@ -80,6 +84,10 @@ BENCHES := $(addprefix $(BUILD)/bin/bench_,iotx mosquitto rumqttc)
 bench: build
 	@$(MAKE) --no-print-directory $(BENCHES)
 	@python3 benches/run.py $(BENCH_ARGS)
+
+soak: build
+	@$(BUILD)/venv/bin/python tests/soak/reconnects.py --build $(BUILD) --count 1000
+	@$(BUILD)/venv/bin/python tests/soak/run.py --build $(BUILD) --minutes $(MINUTES) --seed $(SEED) --json $(BUILD)/soak.json
 
 $(BUILD)/bin/bench_iotx: benches/peer_iotx.c benches/peer.h $(BUILD)/lib/libiotx.a $(HEADERS)
 	$(CC) -O2 -Wall -Wextra -Iinclude -o $@ $< -Wl,--gc-sections $(BUILD)/lib/libiotx.a $$(cat $(BUILD)/lib/native-libs.txt)
