@@ -292,8 +292,7 @@ def run_case(pki, port_library, case):
         outcome = run_isolated(play, credentials=credentials, port=server.port, steps=case.steps, parameters=case.parameters,
                                environment={"LD_PRELOAD": str(port_library)}, timeout=60)
         seen = Seen(outcome.value, outcome.output, server, time.monotonic() - start)
-        # What the device wrote last may still be on its way to the script.
-        server.wait(lambda server: not server.connections or server.connections[-1].closed.is_set(), 2)
+        server.drained()
         check_case(case, seen)
     return seen
 

@@ -301,6 +301,10 @@ class ScriptedServer:
             time.sleep(0.01)
         return True
 
+    def drained(self, seconds=2):
+        """Waits until the last connection's script has read what the device wrote last, and has ended."""
+        return self.wait(lambda _: not self.connections or self.connections[-1].closed.is_set(), seconds)
+
     def __enter__(self):
         return self
 

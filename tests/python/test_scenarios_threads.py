@@ -22,6 +22,7 @@ CLOSE = STATE["STATE_SYS_DEPEND_NWK_CLOSE"]
 def run(pki, scenario, script, **parameters):
     with ScriptedServer(pki, script) as server:
         value = run_isolated(scenario, credentials={**pki.trust(), "triple": TRIPLE}, port=server.port, **parameters).value
+        server.drained()
         assert server.errors == []
         return value, server
 
