@@ -4,7 +4,6 @@ import ctypes as c
 import hashlib
 import itertools
 import random
-import struct
 import time
 
 import pytest

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from iotx_abi import INFORMATION, STATE
+from iotx_abi import INFORMATION
 from isolation import run_isolated
 from scenario import _NAMES, Player, collapsed
 

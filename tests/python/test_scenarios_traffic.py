@@ -6,7 +6,7 @@ import pytest
 
 from iotx_abi import STATE
 from scenario import Case, broker, each, leave, pause, run_case, then
-from scripted import CONNACK_OK, packet, publish, text
+from scripted import packet, publish, text
 
 CLOSE = "SYS_DEPEND_NWK_CLOSE"
 BROKEN = "MQTT_PACKET_READ_ERROR"
