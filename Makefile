@@ -15,6 +15,8 @@
 #                            benchmarks (ratios against other clients): benches/run.py BENCH_ARGS;
 #                            BENCH_COREMQTT=/path/to/coreMQTT/source adds that client (2.x)
 #   make small               the libraries built for size, in build/small
+#   make soak [MINUTES=30] [SEED=1]
+#                            1000 reconnects, then mixed traffic under random faults: tests/soak
 #   make install PREFIX=/usr/local [DESTDIR=...] [LIBDIR=lib] [LEGACY_NAMES=1]
 #                            LEGACY_NAMES: libiot_sdk, libiot_hal, libiot_tls as names of libiotx
 #   make deb                 build/deb: libiotx0 and libiotx-dev, for Debian and Ubuntu
@@ -35,6 +37,8 @@ BENCH_ARGS ?=
 TIME ?= 60
 TARGET ?=
 STEP ?=
+MINUTES ?= 30
+SEED ?= 1
 
 BUILD := build
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -97,6 +101,10 @@ bench: build
 	@benches/deps.sh
 	@$(MAKE) --no-print-directory small $(BENCHES)
 	@python3 benches/run.py $(BENCH_ARGS)
+
+soak: build
+	@$(BUILD)/venv/bin/python tests/soak/reconnects.py --build $(BUILD) --count 1000
+	@$(BUILD)/venv/bin/python tests/soak/run.py --build $(BUILD) --minutes $(MINUTES) --seed $(SEED) --json $(BUILD)/soak.json
 
 $(BUILD)/bin/bench_iotx: benches/peer_iotx.c benches/peer.h $(BUILD)/lib/libiotx.a $(HEADERS)
 	$(CC) $(BENCH_CFLAGS) -Iinclude -o $@ $< -Wl,--gc-sections $(BUILD)/lib/libiotx.a $$(cat $(BUILD)/lib/native-libs.txt)

@@ -99,11 +99,20 @@ impl Client {
         self.restore_stored();
         self.first_attempts(started)?;
         self.wait_for_identity();
+        self.not_destroyed()?;
         let elapsed = seam::uptime_ms().saturating_sub(started);
         self.tell(state::STATE_SUCCESS, &format!("connected in {elapsed} ms"));
         self.send_version_report();
         self.mark_constructed();
-        Ok(())
+        self.not_destroyed()
+    }
+
+    /// A handler that runs before Construct returns has the handle already, and may destroy it.
+    fn not_destroyed(&self) -> Result<(), i32> {
+        match self.is_closed() {
+            true => Err(state::STATE_USER_INPUT_INVALID),
+            false => Ok(()),
+        }
     }
 
     fn first_attempts(&self, started: u64) -> Result<(), i32> {

@@ -1,16 +1,18 @@
 /*
  * A port under the control of the test, preloaded in front of the library: the HAL's clock, sleep and
- * randomness, and the system's resolver. A sleep takes no time, the clock moves instead; time also
+ * randomness, and the system's resolver and connect. A sleep takes no time, the clock moves instead; time also
  * passes by itself, since sockets are real.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -141,4 +143,28 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
         }
     }
     return 0;
+}
+
+/* ---- connect ---------------------------------------------------------------------------------- */
+
+static _Atomic int connect_error; /* errno of the next connects over IP, 0 for the truth */
+static _Atomic int connect_left;
+
+void test_connect(int error, int times)
+{
+    connect_left  = times;
+    connect_error = error;
+}
+
+int connect(int socket, const struct sockaddr *address, socklen_t length)
+{
+    typedef int function(int, const struct sockaddr *, socklen_t);
+    function *next = (function *)dlsym(RTLD_NEXT, "connect");
+
+    if (address->sa_family != AF_UNIX && connect_error != 0 && connect_left != 0) {
+        connect_left -= connect_left > 0;
+        errno = connect_error;
+        return -1;
+    }
+    return next(socket, address, length);
 }

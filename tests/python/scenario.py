@@ -6,6 +6,7 @@ library, so that waits of the HAL's clock take no time.
 """
 
 import ctypes as c
+import errno
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -168,6 +169,16 @@ class Player:
     def resolver(self, error=0, times=0, delay_ms=0, addresses=""):
         self.control.test_resolver(error, times, delay_ms, addresses.encode())
 
+    def connect(self, name, times=-1):
+        """What the next connects fail with, as a name of errno."""
+        self.control.test_connect(getattr(errno, name) if name else 0, times)
+
+    def away(self, ms):
+        """Yields until that much time has passed on the HAL's clock."""
+        end = self.now() + ms
+        while self.now() < end:
+            self.device.step(1000)
+
     def questions(self):
         return self.control.test_questions()
 
@@ -281,6 +292,7 @@ def run_case(pki, port_library, case):
         outcome = run_isolated(play, credentials=credentials, port=server.port, steps=case.steps, parameters=case.parameters,
                                environment={"LD_PRELOAD": str(port_library)}, timeout=60)
         seen = Seen(outcome.value, outcome.output, server, time.monotonic() - start)
+        server.drained()
         check_case(case, seen)
     return seen
 

@@ -229,19 +229,18 @@ class ScriptedServer:
     """Listens on a free port; each connection runs `script(connection)` in a thread of its own."""
 
     def __init__(self, pki, script, *, certificate="server", address="127.0.0.1", records=None, adjust=None, plain=None,
-                 hole=None):
+                 hole=None, certificates=None):
         """`records` is called for each accepted socket and gives the sizes of TCP portions, see Records;
         `adjust` may change the TLS context; `plain` has functions by number of the accepted socket that
-        get it in place of TLS; at the address `hole` connects are never answered, on the same port."""
+        get it in place of TLS; at the address `hole` connects are never answered, on the same port;
+        `certificates` has other certificates by number of the accepted socket."""
         self.script = script
         self._plain = plain or {}
         self.accepted = 0
         self.connections = []
         self.errors = []
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(pki / f"{certificate}.crt", pki / f"{certificate}.key")
-        self._context.load_verify_locations(pki / "device-ca.crt")
-        self._context.verify_mode = ssl.CERT_OPTIONAL
+        self._context = server_context(pki, certificate)
+        self._contexts = {number: server_context(pki, name) for number, name in (certificates or {}).items()}
         self._records = records
         if adjust is not None:
             adjust(self._context)
@@ -267,11 +266,12 @@ class ScriptedServer:
                 self._plain[number](stream)
             stream.close()
             return
+        context = self._contexts.get(number, self._context)
         try:
             if self._records is None:
-                stream = self._context.wrap_socket(stream, server_side=True)
+                stream = context.wrap_socket(stream, server_side=True)
             else:
-                stream = Records(stream, self._context, self._records())
+                stream = Records(stream, context, self._records())
         except (ssl.SSLError, OSError, Closed) as error:
             self.errors.append(str(error))
             return
@@ -301,6 +301,10 @@ class ScriptedServer:
             time.sleep(0.01)
         return True
 
+    def drained(self, seconds=2):
+        """Waits until the last connection's script has read what the device wrote last, and has ended."""
+        return self.wait(lambda _: not self.connections or self.connections[-1].closed.is_set(), seconds)
+
     def __enter__(self):
         return self
 
@@ -314,6 +318,15 @@ class ScriptedServer:
             connection.close()
         for socket_of_hole in self._hole:
             socket_of_hole.close()
+
+
+def server_context(pki, certificate):
+    """TLS of a server with that certificate, which lets devices show theirs."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki / f"{certificate}.crt", pki / f"{certificate}.key")
+    context.load_verify_locations(pki / "device-ca.crt")
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return context
 
 
 def black_hole(address, port):

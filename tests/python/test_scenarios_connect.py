@@ -13,6 +13,8 @@ from scripted import CONNACK_OK, publish
 
 EAI_AGAIN, EAI_NONAME = -3, -2
 CLOSE, TIMEOUT = "SYS_DEPEND_NWK_CLOSE", "SYS_DEPEND_NWK_TIMEOUT"
+# What the SDK reports for a certificate that does not verify; a return code without a name in the state table.
+CERTIFICATE = "-309"
 GOOD = broker()
 
 
@@ -145,10 +147,26 @@ CASES = {
     "TCP: closed at accept, four times while the session is away": Case(
         lost_then(), BACK, server={"plain": dict.fromkeys(range(2, 6), shut)}, events=LOST_AND_BACK, states=[CLOSE],
         check=one_event_per_attempt(CLOSE, 4)),
+    "TCP: network unreachable": Case(
+        GOOD, [["connect", "ENETUNREACH"], ["construct"]], connects=False, states=[CLOSE], check=said("cannot connect.*unreach")),
+    "TCP: no route to the host, twice": Case(
+        GOOD, [["connect", "EHOSTUNREACH", 2], ["construct"]], states=[CLOSE], check=connections(1)),
+    "TCP: no local port left, once": Case(
+        GOOD, [["connect", "EADDRNOTAVAIL", 1], ["construct"]], states=[CLOSE], check=connections(1)),
+    "TCP: the server is away for a day": Case(
+        lost_then(), [["construct"], ["random", "largest"], ["connect", "ECONNREFUSED"], ["cue"], ["event", "DISCONNECT"],
+                      ["away", 86_400_000], ["connect", ""], ["skip", 31_000], ["event", "RECONNECT"], ["normal"]],
+        events=LOST_AND_BACK, states=[CLOSE], seconds=25,
+        # At 30 s each there are 2880, and a state event for every one.
+        check=lambda seen: 2_800 < len(seen.texts()) < 3_000 or pytest.fail(str(len(seen.texts())))),
     "TCP: reset at accept": Case(GOOD, server={"plain": {1: abort}}, states=[CLOSE], check=connections(2)),
     "TCP: first address is a black hole": Case(
         GOOD, [["resolver", {"addresses": "127.0.0.5 127.0.0.1"}], ["construct"]], server={"hole": "127.0.0.5"}, check=connections(1)),
     # -- TLS
+    **{f"certificate: {name} when the session comes back": Case(
+        lost_then(), BACK, server={"certificates": {2: name, 3: name}}, events=LOST_AND_BACK, states=[CLOSE, CERTIFICATE],
+        check=said(reason)) for name, reason in (("server-expired", "expired"), ("server-unknown-ca", "unknown CA|issuer|trust"),
+                                                 ("server-wrong-host", "host|name"))},
     "TLS: half a handshake, then the end": Case(GOOD, server={"plain": {1: half_handshake}}, states=[CLOSE], check=connections(2)),
     "TLS: an alert in answer to the first bytes": Case(
         GOOD, server={"plain": {1: alert}}, states=[CLOSE], check=said("internal_error|alert")),

@@ -4,7 +4,6 @@ import ctypes as c
 import hashlib
 import itertools
 import random
-import struct
 import time
 
 import pytest
@@ -75,6 +74,7 @@ def test_payload_there_and_back(pki, size, qos, records):
     with ScriptedServer(pki, broker(PUBLISH=echo), records=records) as server:
         value = run_isolated(both_ways, credentials={**pki.trust(), "triple": TRIPLE}, port=server.port, size=size, qos=qos,
                              buffers=256 * KB + 100).value
+        server.drained()
         assert server.errors == []
     assert value["arrived"] and value["normal"] == 1, value["states"]
     assert [(message["length"], message["payload"]) for message in value["messages"]] == [(size, value["sent"])] * 3
@@ -143,6 +143,7 @@ def nulls(library, credentials, port):
 def test_empty_payloads_are_sent_and_missing_ones_refused(pki):
     with ScriptedServer(pki, broker()) as server:
         found = run_isolated(nulls, credentials={**pki.trust(), "triple": TRIPLE}, port=server.port).value
+        server.drained()
     assert found == [INVALID, INVALID, 0, True]
     assert [packet.payload for packet in server.packets("PUBLISH") if packet.topic == "/q"] == [b"", b""]
 
@@ -208,7 +209,7 @@ def test_ten_thousand_subscriptions(pki, qos):
 
     with ScriptedServer(pki, each(broker(cue=message, PUBLISH=ending), broker())) as server:
         value = run_isolated(many, credentials={**pki.trust(), "triple": TRIPLE}, port=server.port, qos=qos, asked=len(asked), timeout=120).value
-        server.wait(lambda server: len(server.connections) > 1 and server.connections[1].closed.is_set())
+        server.drained(10)
     assert value["first"] == [number + 1 for number in asked]
     odd = [number + 1 for number in asked if number % 2]
     assert value["second"] == odd and value["default"] == len(asked) - len(odd)

@@ -2,11 +2,13 @@
 
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from iotx_abi import STATE
-from scenario import Case, broker, each, leave, pause, reset, run_case, then
+from isolation import run_isolated
+from scenario import Case, Player, broker, each, leave, pause, reset, run_case, then
 from scripted import publish
 
 CLOSE = "SYS_DEPEND_NWK_CLOSE"
@@ -268,3 +270,35 @@ CASES = {**ENDS, **SILENCE, **RECONNECT, **CLOCKS}
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_session(pki, port_library, name):
     run_case(pki, port_library, CASES[name])
+
+
+# -- two devices with one identity --------------------------------------------------------------
+
+
+def rival(library, credentials, port, milliseconds):
+    """Stays for that long on the HAL's clock, in which waits take no real time, or until the other one is gone."""
+    player = Player(library, credentials, port, {})
+    player.random("largest")
+    assert player.construct(), player.device.states
+    start, seen, end = player.now(), 0, time.monotonic() + 4
+    while player.now() - start < milliseconds and time.monotonic() < end:
+        player.device.step(20)
+        if len(player.device.events) > seen:
+            seen, end = len(player.device.events), time.monotonic() + 4
+    names = player.device.event_names()
+    lost = [text for code, text in player.device.states if code == STATE["STATE_" + CLOSE]]
+    return {"reconnects": names.count("RECONNECT"), "losses": len(lost), "destroyed": player.destroy()}
+
+
+def test_two_devices_with_one_identity_slow_down(pki, port_library, start_platform):
+    """Each throws the other one out; with waits that started over at each connect they would do so for ever."""
+    platform = start_platform("--tls", "--client-cert", "none")
+    environment = {"LD_PRELOAD": str(port_library)}
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(run_isolated, rival, credentials={**pki.trust(), "triple": pki.devices()[0]}, port=platform.port,
+                            milliseconds=150_000, environment=environment) for _ in range(2)]
+        values = [job.result().value for job in jobs]
+    # 1 + 2 + 4 + 8 + 16 + 30 + 30 + 30 seconds and more: eight reconnects take 121 s.
+    assert sum(value["reconnects"] for value in values) >= 6, values
+    assert all(value["reconnects"] <= 10 and value["destroyed"] == 0 for value in values), values
+    assert len(platform.wait_log('"kicked"')) >= 6

@@ -22,6 +22,7 @@ CLOSE = STATE["STATE_SYS_DEPEND_NWK_CLOSE"]
 def run(pki, scenario, script, **parameters):
     with ScriptedServer(pki, script) as server:
         value = run_isolated(scenario, credentials={**pki.trust(), "triple": TRIPLE}, port=server.port, **parameters).value
+        server.drained()
         assert server.errors == []
         return value, server
 
@@ -408,3 +409,66 @@ def test_calls_from_inside_a_callback(pki, place, destroy):
     assert found["normal"] == (0 if offline else 1), found
     assert found["construct"] or place == "connected", found
     assert value["after"][0] == 0 and found["destroyed at the end"] == 0, value
+
+
+# -- while Construct has not returned -----------------------------------------------------------
+
+IDENTITY = '{"productKey":"a1MZxOdcBnO","deviceName":"example1"}'
+
+
+def inside_construct(library, credentials, port, action):
+    """The identity comes while Construct waits for it; its handler has the handle that Construct will return."""
+    device = Device(library, **credentials)
+    found = {"handles": []}
+
+    @EventHandler
+    def on_event(context, client, message):
+        device._on_event(context, client, message)
+        if message[0].event_type != MQTT["IOTX_MQTT_EVENT_PUBLISH_RECEIVED"] or found["handles"]:
+            return
+        found["handles"].append(client)
+        handler = c.cast(device.message_handler("inside"), c.c_void_p)
+        if action == "destroy":
+            handle = c.c_void_p(client)
+            found["destroy"] = library.IOT_MQTT_Destroy(c.byref(handle))
+        elif action == "construct":
+            found["construct"] = library.IOT_MQTT_Construct(None)
+        else:
+            found["calls"] = [device_publish(library, client, 1), library.IOT_MQTT_Subscribe(client, b"/inside", 0, handler, None),
+                              library.IOT_MQTT_Subscribe_Sync(client, b"/sync", 0, handler, None, 2000),
+                              library.IOT_MQTT_CheckStateNormal(client)]
+            found["handle 0"] = [device_publish(library, None, 1), library.IOT_MQTT_CheckStateNormal(None)]
+    device.default_handler = device.keep(on_event)
+    device.construct(host="localhost", port=port)
+    found["constructed"], found["same"] = device.handle is not None, found["handles"] == [device.handle]
+    if device.handle:
+        device.until(lambda: any(message["by"] == "inside" for message in device.messages), 5)
+        found["delivered"] = [message["by"] for message in device.messages if message["topic"] == "/inside"]
+        found["at the end"] = device.destroy()
+    # Whatever happened, the process can have a client.
+    device.construct(host="localhost", port=port)
+    found["again"] = device.handle is not None and device.destroy() == 0
+    return found
+
+
+@pytest.mark.parametrize("action", ["calls", "construct", "destroy"])
+def test_calls_while_construct_has_not_returned(pki, action):
+    identity = publish("/ext/auth/identity/response", IDENTITY, qos=1, packet_id=9)
+
+    def script(connection):
+        broker(behind=identity, SUBSCRIBE=answer_and_send)(connection)
+
+    with ScriptedServer(pki, script) as server:
+        found = run_isolated(inside_construct, credentials=pki.trust(), port=server.port, action=action).value
+        server.drained()
+    assert found["again"], found
+    if action == "destroy":
+        assert found["destroy"] == 0 and not found["constructed"], found
+        return
+    assert found["constructed"] and found["same"] and found["at the end"] == 0, found
+    if action == "construct":
+        assert found["construct"] is None, "no second client beside the one that is being made"
+    else:
+        assert min(found["calls"]) > 0 and found["calls"][-1] == 1, found
+        assert found["handle 0"] == [INVALID, INVALID], "handle 0 works when Construct has returned"
+        assert found["delivered"] == ["inside"], found

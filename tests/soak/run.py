@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Soak test: devices under mixed traffic against the local platform and mosquitto, disturbed at random.
 
-    run.py [--seconds 1800] [--seed 1] [--build build] [--json FILE]
+    run.py [--minutes 30] [--seed 1] [--build build] [--json FILE]
 
 Ends with a table and exit status 1 if a QoS 1 message was lost in either direction, a payload was
 spoiled, or heap, file descriptors or threads of a device have grown.
@@ -394,18 +394,19 @@ def soak(seconds, seed, build, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=1800)
+    parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--json", type=Path, help="all figures, samples and notes")
     options = parser.parse_args()
+    seconds = options.minutes * 60
     folder = Path(tempfile.mkdtemp(prefix="iotx-soak-"))
     try:
-        lanes = soak(options.seconds, options.seed, options.build.resolve(), folder)
+        lanes = soak(seconds, options.seed, options.build.resolve(), folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"seed {options.seed}")
-    print(table(lanes, int(options.seconds)))
+    print(table(lanes, int(seconds)))
     if options.json:
         options.json.write_text(json.dumps({
             lane.name: {"result": lane.result, "samples": lane.samples, "faults": lane.faults, "notes": lane.notes}
