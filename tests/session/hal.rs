@@ -4,6 +4,8 @@ use std::ffi::{c_char, c_int};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use iotx::hal::seam;
+
 static NOW: AtomicU64 = AtomicU64::new(1_000);
 static NARROW: AtomicBool = AtomicBool::new(false);
 /// What the dice show; the widest value unless a test says otherwise.
@@ -22,16 +24,20 @@ pub fn advance(ms: u64) {
     NOW.fetch_add(ms, Ordering::SeqCst);
 }
 
-/// Sets the clock forward so that it reaches 2^32 in `ms`, and lets it wrap there.
+/// From now on the clock has 32 bits; it comes to its wrap in `ms`. On the way there it is looked
+/// at often enough.
 pub fn wrap_in(ms: u64) {
-    let now = NOW.load(Ordering::SeqCst);
-    let rounds = now >> 32;
-    assert!(
-        now < ((rounds + 1) << 32) - ms,
-        "the clock is there already"
-    );
-    NOW.store(((rounds + 1) << 32) - ms, Ordering::SeqCst);
+    const STEP: u64 = 1 << 30;
     NARROW.store(true, Ordering::SeqCst);
+    loop {
+        let left = (1 << 32) - (NOW.load(Ordering::SeqCst) & 0xffff_ffff);
+        if left <= STEP {
+            advance(left - ms);
+            return;
+        }
+        advance(STEP);
+        seam::uptime_ms();
+    }
 }
 
 /// What random numbers will be, as far as their range allows.
