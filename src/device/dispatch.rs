@@ -351,15 +351,21 @@ impl Client {
         }
     }
 
-    /// Reports a state. Its handler is foreign code like any other.
+    /// Reports a state. Its handler is foreign code like any other, and none is called any more
+    /// once the client has been destroyed.
     pub(super) fn tell(&self, code: i32, text: &str) {
+        if self.is_closed() {
+            return;
+        }
         self.told.fetch_add(1, Ordering::Relaxed);
         let _scope = CallbackScope::enter();
         self.host.state(code, text);
     }
 
     pub(super) fn to_default(&self, event: ClientEvent<'_>) {
-        if let Some(callback) = self.config.handler {
+        if let Some(callback) = self.config.handler
+            && !self.is_closed()
+        {
             self.call(callback, event);
         }
     }

@@ -39,4 +39,5 @@ pub use config::{
     Callback, ClientEvent, Config, ConnectBounds, Delivery, Host, Names, in_callback,
 };
 pub use drive::InCallback;
+pub use held::{HELD_BYTES_MAX, HELD_MAX};
 pub use stats::Snapshot;

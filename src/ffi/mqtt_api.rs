@@ -249,8 +249,9 @@ pub unsafe extern "C" fn IOT_MQTT_Destroy(phandle: *mut *mut c_void) -> c_int {
 
 /// Reads, calls handlers, keeps alive and reconnects for `timeout_ms` milliseconds (0 means 10).
 ///
-/// Lasts the whole time, connected or not; beyond it only for one connect attempt. Inside a
-/// handler it returns at once. Returns 0, or `STATE_USER_INPUT_INVALID` without a client, for a
+/// Lasts the whole time, connected or not; a connect attempt goes on in the next call. Beyond it
+/// only by a handler, and by one `HAL_TCP_Establish` or `HAL_SSL_Establish` of the port's own.
+/// Inside a handler it returns at once. Returns 0, or `STATE_USER_INPUT_INVALID` without a client, for a
 /// stale handle or a negative time.
 #[unsafe(no_mangle)]
 pub extern "C" fn IOT_MQTT_Yield(handle: *mut c_void, timeout_ms: c_int) -> c_int {

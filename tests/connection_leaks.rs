@@ -1,0 +1,244 @@
+//! What connecting again and again leaves behind on real sockets: descriptors and bytes of the C
+//! heap, which the TLS library uses too. Measured, not guessed: every figure must be flat.
+#![cfg(all(target_os = "linux", target_env = "gnu"))]
+
+#[path = "tls/peer.rs"]
+#[allow(dead_code)]
+mod peer;
+#[path = "tls/pki.rs"]
+mod pki;
+
+use std::ffi::{CStr, CString};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use iotx::device::{Callback, Client, ClientEvent, Config, ConnectBounds, Host, Names, Reconnect};
+use iotx::hal::diagnostics::Stage;
+use iotx::mqtt::{Limits, Login};
+use iotx::transport::{DialBounds, Dialer, HalDialer, Security, Target};
+use peer::Server;
+use pki::pki;
+
+/// All allocations of the process in one arena, so that one call measures them.
+extern "C" fn one_arena() {
+    // SAFETY: called once before any thread is started.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+}
+
+// SAFETY: the section holds pointers to functions that the C library calls before main.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = one_arena;
+
+/// Descriptors and heap belong to the whole process, so tests take turns.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("proc").count()
+}
+
+fn heap() -> usize {
+    // SAFETY: no preconditions.
+    unsafe { libc::mallinfo2() }.uordblks
+}
+
+/// Runs `round` `rounds` times and demands that the last half leaves nothing behind.
+///
+/// `slack` bytes are for freed blocks that the C library keeps at hand, at most seven of a size,
+/// and counts as in use. Handshakes ask for blocks of random sizes, so they are long in filling up.
+fn assert_flat(rounds: usize, slack: usize, mut round: impl FnMut()) {
+    let mut before = (0, 0);
+    for number in 0..rounds {
+        round();
+        if number == rounds / 2 {
+            before = (descriptors(), heap());
+        }
+    }
+    let after = (descriptors(), heap());
+    assert!(
+        after.0 <= before.0 + 1,
+        "descriptors: {before:?}, then {after:?}"
+    );
+    assert!(
+        after.1 <= before.1 + slack,
+        "bytes: {before:?}, then {after:?}"
+    );
+    println!("{rounds} rounds: (descriptors, bytes) {before:?} at half time, {after:?} at the end");
+}
+
+#[derive(Default)]
+struct Counter {
+    reconnects: AtomicUsize,
+}
+
+impl Host for Counter {
+    fn deliver(&self, _: Callback, event: ClientEvent<'_>) {
+        if matches!(event, ClientEvent::Reconnected) {
+            self.reconnects.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    fn state(&self, _: i32, _: &str) {}
+    fn identity_received(&self, _: &CStr) {}
+    fn store_names(&self, _: &str, _: &str) {}
+    fn names(&self) -> Names {
+        Names {
+            product_key: "pk".into(),
+            device_name: "dn".into(),
+            module: String::new(),
+        }
+    }
+    fn next_report_id(&self) -> u32 {
+        0
+    }
+}
+
+fn target(host: &str, port: u16, security: Security) -> Target {
+    Target {
+        host: CString::new(host).expect("no NUL"),
+        port,
+        security,
+    }
+}
+
+fn trusted() -> Security {
+    Security::Tls {
+        ca_pem: CString::new(pki().read("root.pem")).expect("no NUL"),
+    }
+}
+
+/// A server that accepts CONNECT and hangs up, for ever.
+fn moody_server() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let port = listener.local_addr().expect("address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let mut connect = [0; 512];
+            let _ = stream.read(&mut connect);
+            let _ = stream.write_all(&[0x20, 2, 0, 0]);
+        }
+    });
+    port
+}
+
+#[test]
+fn a_thousand_reconnects() {
+    let _alone = alone();
+    let config = Config {
+        target: target("127.0.0.1", moody_server(), Security::Tcp),
+        login: Login {
+            client_id: "c".into(),
+            username: "u".into(),
+            password: "p".to_owned().into(),
+            clean_session: false,
+        },
+        limits: Limits {
+            write_max: 3072,
+            read_max: 3072,
+            inflight_max: 10,
+            request_timeout_ms: 5_000,
+            keepalive_ms: 60_000,
+        },
+        connect: ConnectBounds::default(),
+        reconnect: Reconnect {
+            first_ms: 0,
+            ceiling_ms: 0,
+            floor_ms: 0,
+            stable_ms: 0,
+        },
+        handler: Some(Callback {
+            function: 1,
+            context: 0,
+        }),
+    };
+    let host = Arc::new(Counter::default());
+    let client = Client::new(config, host.clone());
+    client.connect().expect("the server accepts");
+    assert_flat(1_000, 2_000, || {
+        let before = host.reconnects.load(Ordering::Relaxed);
+        for _ in 0..10_000 {
+            client.yield_for(1);
+            if host.reconnects.load(Ordering::Relaxed) > before {
+                return;
+            }
+        }
+        panic!("not back");
+    });
+    client.close();
+}
+
+/// Connects over the HAL as a client does, in steps of 5 ms.
+fn open(target: &Target) {
+    let bounds = DialBounds::default();
+    let mut dialing = HalDialer.dial(target, &bounds).expect("starts");
+    for _ in 0..4_000 {
+        match dialing.step(5) {
+            Ok(None) => {}
+            Ok(Some(link)) => {
+                assert_eq!(link.write(b"hello\n", 5_000), Ok(6));
+                return;
+            }
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+    panic!("no connection after 20 s");
+}
+
+#[test]
+fn tls_connections() {
+    let _alone = alone();
+    let server = Server::reversing();
+    let target = target("localhost", server.port, trusted());
+    // What a connection could lose unseen is 100 bytes; a session has 40 000.
+    assert_flat(300, 15_000, || open(&target));
+}
+
+#[test]
+fn refused_certificates() {
+    let _alone = alone();
+    let server = Server::reversing();
+    let other = Security::Tls {
+        ca_pem: CString::new(pki().read("stranger.pem")).expect("no NUL"),
+    };
+    let target = target("localhost", server.port, other);
+    let bounds = DialBounds::default();
+    assert_flat(60, 2_000, || {
+        let mut dialing = HalDialer.dial(&target, &bounds).expect("starts");
+        let failure = loop {
+            match dialing.step(5) {
+                Ok(None) => {}
+                Ok(Some(_)) => panic!("verified by the wrong root"),
+                Err(failure) => break failure,
+            }
+        };
+        assert_eq!(failure.stage, Stage::TlsVerify);
+    });
+}
+
+/// Attempts given up in the middle: the name, the connection, the handshake.
+#[test]
+fn abandoned_attempts() {
+    let _alone = alone();
+    // The back log of the listener completes the connection; nobody ever answers on it. It is
+    // made anew now and then, before it is full.
+    let mut listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let bounds = DialBounds::default();
+    let mut round = 0;
+    assert_flat(400, 2_000, || {
+        round += 1;
+        if round % 50 == 0 {
+            listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+        }
+        let port = listener.local_addr().expect("address").port();
+        let target = target("127.0.0.1", port, trusted());
+        let mut dialing = HalDialer.dial(&target, &bounds).expect("starts");
+        for _ in 0..round % 4 {
+            assert!(matches!(dialing.step(1), Ok(None)));
+        }
+    });
+}
