@@ -35,13 +35,13 @@ class StallingServer(ScriptedServer):
         if self.stage == "tcp":
             self.stop_accepting()
 
-    def _run(self, stream):
+    def _run(self, stream, number):
         if self.connections and self.stage == "tls":
             self.stalled.append(stream)
             self.let_go.wait()
             stream.close()
             return
-        super()._run(stream)
+        super()._run(stream, number)
 
     def stop_accepting(self):
         """From now on connections hang: the queue of the port is full and nobody takes from it."""
