@@ -12,7 +12,7 @@ use iotx::device::{
 };
 use iotx::hal::diagnostics::{Failure, TlsInfo};
 use iotx::hal::seam;
-use iotx::mqtt::{Limits, Login};
+use iotx::mqtt::{Limits, Login, topic};
 use iotx::transport::{DialBounds, Dialer, Dialing, Link, LinkError, Security, Target};
 
 use super::broker::{Broker, Manners, Packet};
@@ -240,13 +240,31 @@ pub enum Told {
 #[derive(Default)]
 pub struct MemHost {
     pub told: Mutex<Vec<Told>>,
+    /// The application destroys the client inside the handler of the event with this number.
+    pub destroy_at: Mutex<Option<(usize, Weak<Client>)>>,
+}
+
+impl MemHost {
+    fn note(&self, told: Told) {
+        let number = {
+            let mut list = self.told.lock().expect("told");
+            list.push(told);
+            list.len()
+        };
+        let mut destroy_at = self.destroy_at.lock().expect("destroy_at");
+        let now = destroy_at.take_if(|(at, _)| *at == number);
+        drop(destroy_at);
+        if let Some((_, client)) = now {
+            client.upgrade().expect("alive").close();
+        }
+    }
 }
 
 impl Host for MemHost {
     fn deliver(&self, callback: Callback, event: ClientEvent<'_>) {
         let told = match event {
             ClientEvent::Disconnected => Told::Disconnected,
-            ClientEvent::Reconnected => Told::Reconnected,
+            ClientEvent::Reconnected { .. } => Told::Reconnected,
             ClientEvent::SubscribeSuccess(id) => Told::Granted(id),
             ClientEvent::SubscribeNack(id) => Told::Refused(id),
             ClientEvent::UnsubscribeSuccess(id) => Told::Left(id),
@@ -258,12 +276,11 @@ impl Host for MemHost {
                 delivery.payload.to_vec(),
             ),
         };
-        self.told.lock().expect("told").push(told);
+        self.note(told);
     }
 
     fn state(&self, code: i32, text: &str) {
-        let told = Told::State(code, text.to_owned());
-        self.told.lock().expect("told").push(told);
+        self.note(Told::State(code, text.to_owned()));
     }
 
     fn identity_received(&self, _: &CStr) {}
@@ -358,6 +375,7 @@ impl World {
                 username: "dn&pk".into(),
                 password: "secret".to_owned().into(),
                 clean_session: false,
+                omit_empty: false,
             },
             limits: Limits {
                 write_max: 3072,
@@ -372,6 +390,10 @@ impl World {
             },
             reconnect: setting.reconnect,
             handler: setting.default_handler.then_some(DEFAULT),
+            topics: topic::Rules::LinkSdk,
+            platform: true,
+            queue_max: None,
+            store: None,
         };
         let dialer = MemDialer {
             net: net.clone(),
