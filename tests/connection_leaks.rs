@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use iotx::device::{Callback, Client, ClientEvent, Config, ConnectBounds, Host, Names, Reconnect};
 use iotx::hal::diagnostics::Stage;
-use iotx::mqtt::{Limits, Login};
+use iotx::mqtt::{Limits, Login, topic};
 use iotx::transport::{DialBounds, Dialer, HalDialer, Security, Target};
 use peer::Server;
 use pki::pki;
@@ -78,7 +78,7 @@ struct Counter {
 
 impl Host for Counter {
     fn deliver(&self, _: Callback, event: ClientEvent<'_>) {
-        if matches!(event, ClientEvent::Reconnected) {
+        if matches!(event, ClientEvent::Reconnected { .. }) {
             self.reconnects.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -108,6 +108,7 @@ fn target(host: &str, port: u16, security: Security) -> Target {
 fn trusted() -> Security {
     Security::Tls {
         ca_pem: CString::new(pki().read("root.pem")).expect("no NUL"),
+        credentials: None,
     }
 }
 
@@ -136,6 +137,7 @@ fn a_thousand_reconnects() {
             username: "u".into(),
             password: "p".to_owned().into(),
             clean_session: false,
+            omit_empty: false,
         },
         limits: Limits {
             write_max: 3072,
@@ -155,6 +157,10 @@ fn a_thousand_reconnects() {
             function: 1,
             context: 0,
         }),
+        topics: topic::Rules::LinkSdk,
+        platform: false,
+        queue_max: None,
+        store: None,
     };
     let host = Arc::new(Counter::default());
     let client = Client::new(config, host.clone());
@@ -204,6 +210,7 @@ fn refused_certificates() {
     let server = Server::reversing();
     let other = Security::Tls {
         ca_pem: CString::new(pki().read("stranger.pem")).expect("no NUL"),
+        credentials: None,
     };
     let target = target("localhost", server.port, other);
     let bounds = DialBounds::default();

@@ -157,6 +157,14 @@ fn happen(phase: Phase, event: Happening) -> Option<World> {
             assert_eq!(world.pass(10) / 100, 0);
             true
         }
+        Happening::Begin => {
+            world.client.start();
+            true
+        }
+        Happening::Halt => {
+            world.client.stop();
+            true
+        }
         // Nobody is inside Construct.
         Happening::GaveUp => false,
         Happening::Request => true,
@@ -183,6 +191,19 @@ fn check(world: &World, phase: Phase, event: Happening, action: Reaction) {
         Reaction::Dial => {
             assert!(world.net.lock().dials >= 1);
             assert!(world.net.lock().seen.contains(&Phase::Dialing));
+        }
+        Reaction::Arm => {
+            assert_eq!(world.told(), []);
+            world.pass(10);
+            assert!(world.client.is_online(), "due at once");
+        }
+        Reaction::Hang => {
+            assert!(!world.has_link() && !world.is_dialing());
+            let goodbye = world.sent().contains(&Packet::Disconnect);
+            assert_eq!(goodbye, phase == Phase::Online);
+            assert_eq!(world.told(), [], "no event");
+            world.pass(60_000);
+            assert_eq!(world.client.phase(), Phase::Offline, "it stays so");
         }
         Reaction::Greet => assert_eq!(world.sent(), [Packet::Connect]),
         Reaction::Report => {
@@ -260,8 +281,8 @@ fn every_pair_of_the_connection() {
             let name = format!("{phase:?}, {event:?}: {}", row.reason);
             println!("{name}");
             let produced = happen(phase, event);
-            let stale_start = phase == Phase::Closed && event == Happening::Start;
-            if stale_start {
+            let stale = phase == Phase::Closed && event == Happening::Start;
+            if stale {
                 // Refused as an impossible one is, and on purpose.
                 assert_eq!(row.action, Reaction::RefuseStale);
                 continue;

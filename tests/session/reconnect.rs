@@ -1,7 +1,7 @@
 //! Reconnecting: when, how often, what is told, what it leaves behind.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::ffi::c_void;
 
 use iotx::device::Reconnect;
 use iotx::device::states::Phase;
@@ -199,10 +199,11 @@ fn what_is_in_flight_goes_out_again_in_order_with_dup() {
 
 // ---- what it leaves behind ----------------------------------------------------------------------
 
-/// Counts the bytes that a thread has and has not given back.
-struct Counting;
+/// In front of each block: its size, and room to keep the block aligned.
+const HEADER: usize = 16;
 
 thread_local! {
+    /// Bytes that this thread has taken and not given back.
     static HELD: Cell<isize> = const { Cell::new(0) };
 }
 
@@ -211,29 +212,35 @@ fn count(bytes: isize) {
     let _ = HELD.try_with(|held| held.set(held.get() + bytes));
 }
 
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
+/// All memory of the library, and of this test, comes from here.
+#[unsafe(no_mangle)]
+extern "C" fn HAL_Malloc(size: u32) -> *mut c_void {
+    let size = size as usize;
+    // SAFETY: no preconditions.
+    let block = unsafe { libc::malloc(size + HEADER) }.cast::<u8>();
+    if block.is_null() {
+        return block.cast();
     }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as isize - layout.size() as isize);
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(block, layout, size) }
+    count(size as isize);
+    // SAFETY: the block begins with room for the size, aligned for anything.
+    unsafe {
+        block.cast::<usize>().write(size);
+        block.add(HEADER).cast()
     }
 }
 
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+#[unsafe(no_mangle)]
+unsafe extern "C" fn HAL_Free(block: *mut c_void) {
+    if block.is_null() {
+        return;
+    }
+    // SAFETY: the caller got the block from HAL_Malloc, which wrote the size in front of it.
+    unsafe {
+        let block = block.cast::<u8>().sub(HEADER);
+        count(-(block.cast::<usize>().read() as isize));
+        libc::free(block.cast());
+    }
+}
 
 /// With subscriptions, messages in flight, refused and failed attempts in between.
 #[test]
@@ -265,6 +272,7 @@ fn a_thousand_reconnects_leave_the_heap_as_it_was() {
         let held = HELD.with(Cell::get);
         if round == 50 {
             after_fifty = held;
+            assert!(held != 0, "the memory is counted");
         }
         if round % 50 == 0 {
             assert_eq!(held, after_fifty, "bytes held in round {round}");

@@ -12,7 +12,7 @@ use iotx::device::{
 };
 use iotx::hal::diagnostics::{Failure, TlsInfo};
 use iotx::hal::seam;
-use iotx::mqtt::{Limits, Login};
+use iotx::mqtt::{Limits, Login, topic};
 use iotx::transport::{DialBounds, Dialer, Dialing, Link, LinkError, Security, Target};
 
 use super::broker::{Broker, Manners, Packet};
@@ -246,7 +246,7 @@ impl Host for MemHost {
     fn deliver(&self, callback: Callback, event: ClientEvent<'_>) {
         let told = match event {
             ClientEvent::Disconnected => Told::Disconnected,
-            ClientEvent::Reconnected => Told::Reconnected,
+            ClientEvent::Reconnected { .. } => Told::Reconnected,
             ClientEvent::SubscribeSuccess(id) => Told::Granted(id),
             ClientEvent::SubscribeNack(id) => Told::Refused(id),
             ClientEvent::UnsubscribeSuccess(id) => Told::Left(id),
@@ -358,6 +358,7 @@ impl World {
                 username: "dn&pk".into(),
                 password: "secret".to_owned().into(),
                 clean_session: false,
+                omit_empty: false,
             },
             limits: Limits {
                 write_max: 3072,
@@ -372,6 +373,10 @@ impl World {
             },
             reconnect: setting.reconnect,
             handler: setting.default_handler.then_some(DEFAULT),
+            topics: topic::Rules::LinkSdk,
+            platform: true,
+            queue_max: None,
+            store: None,
         };
         let dialer = MemDialer {
             net: net.clone(),
