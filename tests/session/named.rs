@@ -1,12 +1,17 @@
 //! The cases that have a name: wraps, overtaking, duplicates, and handlers that come late.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use iotx::device::states::Phase;
 use iotx::device::{Callback, HELD_BYTES_MAX, HELD_MAX, OutMessage};
+use iotx::hal::diagnostics::{Failure, Stage};
 use iotx::hal::seam;
 use iotx::state;
 
 use super::broker::{Packet, puback, publish, suback};
 use super::hal;
-use super::world::{DEFAULT, HANDLER, KEEPALIVE, REQUEST_TIMEOUT, Setting, Told, World};
+use super::world::{DEFAULT, Dial, HANDLER, KEEPALIVE, REQUEST_TIMEOUT, Setting, Told, World};
 
 fn acks(world: &World) -> Vec<u16> {
     world
@@ -288,4 +293,46 @@ fn requests_without_answer_are_bounded() {
     assert_eq!(asked, iotx::mqtt::engine::PENDING_MAX);
     assert_eq!(error, state::STATE_MQTT_SUB_EXCEED_MAX);
     assert!(world.publish(b"x").is_ok());
+}
+
+/// What the life of a client tells, cut off at each event in turn by a Destroy in its handler.
+#[test]
+fn destroy_inside_a_handler_makes_it_the_last() {
+    let life = |world: &World| {
+        let id = world.subscribe("/a");
+        let _ = world.publish(b"x");
+        world.pass(10);
+        world.send(&publish(1, "/a", b"m"));
+        world.pass(10);
+        let _ = world.unsubscribe("/a");
+        world.pass(10);
+        let failure = Failure::new(Stage::Connect, "refused by memory");
+        world.dial(Dial::Fail(failure));
+        world.hang_up();
+        world.pass(10);
+        world.pass(1_000);
+        world.dial(Dial::Open);
+        world.pass(3_000);
+        id
+    };
+    let world = World::online(Setting::default());
+    assert!(life(&world).is_ok());
+    assert!(world.client.is_online());
+    let whole = world.told();
+    drop(world);
+    let kinds = |told: &Told| std::mem::discriminant(told);
+    assert_eq!(
+        whole.iter().map(kinds).collect::<HashSet<_>>().len(),
+        7,
+        "{whole:?}"
+    );
+    for last in 1..=whole.len() {
+        let world = World::online(Setting::default());
+        let destroy_at = (last, Arc::downgrade(&world.client));
+        *world.host.destroy_at.lock().expect("destroy_at") = Some(destroy_at);
+        let _ = life(&world);
+        assert_eq!(world.told(), whole[..last]);
+        assert_eq!(world.client.phase(), Phase::Closed);
+        assert!(!world.has_link() && !world.is_dialing());
+    }
 }

@@ -240,6 +240,24 @@ pub enum Told {
 #[derive(Default)]
 pub struct MemHost {
     pub told: Mutex<Vec<Told>>,
+    /// The application destroys the client inside the handler of the event with this number.
+    pub destroy_at: Mutex<Option<(usize, Weak<Client>)>>,
+}
+
+impl MemHost {
+    fn note(&self, told: Told) {
+        let number = {
+            let mut list = self.told.lock().expect("told");
+            list.push(told);
+            list.len()
+        };
+        let mut destroy_at = self.destroy_at.lock().expect("destroy_at");
+        let now = destroy_at.take_if(|(at, _)| *at == number);
+        drop(destroy_at);
+        if let Some((_, client)) = now {
+            client.upgrade().expect("alive").close();
+        }
+    }
 }
 
 impl Host for MemHost {
@@ -258,12 +276,11 @@ impl Host for MemHost {
                 delivery.payload.to_vec(),
             ),
         };
-        self.told.lock().expect("told").push(told);
+        self.note(told);
     }
 
     fn state(&self, code: i32, text: &str) {
-        let told = Told::State(code, text.to_owned());
-        self.told.lock().expect("told").push(told);
+        self.note(Told::State(code, text.to_owned()));
     }
 
     fn identity_received(&self, _: &CStr) {}
