@@ -18,7 +18,7 @@ from client import (
 )
 from conftest import free_port, wait_until
 from device import Device
-from iotx_abi import STATE, set_data
+from iotx_abi import BUILD, ROOT, STATE, set_data
 from isolation import run_isolated
 from scripted import publish
 
@@ -102,6 +102,7 @@ REFUSED = [
     ("psk and certificate", {**TLS, "psk": b"key", "psk_identity": "me", "certificate": PEM, "key": PEM}, INVALID,
      "psk and a client certificate exclude"),
     ("psk and key", {**TLS, "psk": b"key", "psk_identity": "me", "key": PEM}, INVALID, "psk and a client certificate"),
+    ("store without functions", {**PLAIN, "store": "zeros"}, INVALID, "store has a wrong struct_size"),
     ("psk file absent", {**TLS, "psk": {"file": "/absent"}}, INVALID, "psk.file cannot be read"),
 ]
 SECRETS = ("hush",)
@@ -111,6 +112,9 @@ def refusals(library, cases):
     found = []
     for options in cases:
         decoded = {key: bytes(value) if isinstance(value, list) else value for key, value in options.items()}
+        if "store" in decoded:
+            zeros = c.create_string_buffer(256)
+            decoded["store"] = c.addressof(zeros)
         try:
             Client(library, **decoded)
             found.append([0, ""])
@@ -173,6 +177,7 @@ def sizes(library):
         found[what] = [library.iotx_client_create(c.byref(options), c.byref(handle)), bool(handle.value)]
 
     create("same", known)
+    create("older program", Options.store.offset)
     create("newer program, nothing new used", known + 32)
     create("newer program, something new used", known + 32, b"\0" * 31 + b"\x01")
     create("newer program, behind its end", known + 32, b"\0" * 32 + b"\x01")
@@ -191,6 +196,7 @@ def sizes(library):
 def test_structures_of_other_versions():
     found = run_isolated(sizes).value
     assert found["same"] == [0, True]
+    assert found["older program"] == [0, True], "one compiled before options.store: its bytes there are not read"
     assert found["newer program, nothing new used"] == [0, True]
     assert found["newer program, something new used"] == [INVALID, False]
     assert found["newer program, behind its end"] == [0, True]
@@ -747,6 +753,8 @@ def test_wrong_material_is_refused_at_creation(pki, tmp_path):
         "no PEM certificate": ({"certificate": "garbage", "key": key}, "client certificate is not a PEM"),
         "no PEM key": ({"certificate": crt, "key": "garbage"}, "client key is not a readable"),
         "encrypted, no password": ({"certificate": crt, "key": {"file": str(keys["aes"])}}, "no password was given"),
+        "PKCS#8 with AES": ({"certificate": crt, "key": {"file": str(keys["pkcs8-aes"])}, "key_password": "open sesame"},
+                            "client key is not a readable PEM private key|cannot be opened"),
         "encrypted, wrong password": ({"certificate": crt, "key": {"file": str(keys["aes"])}, "key_password": "hush"},
                                       "cannot be opened with its password"),
         "PKCS#8, wrong password": ({"certificate": crt, "key": {"file": str(keys["pkcs8"])}, "key_password": "hush"},
@@ -908,3 +916,55 @@ def test_log_callback():
     assert value["warnings"] == [] and value["after"] == []
     assert "client" in outcome.output and "connected" in outcome.output, "printed again"
     assert "hush-hush" not in outcome.output and "hush-hush" not in str(value)
+
+
+# ---- programs of the documentation -------------------------------------------------------------------
+
+STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-I", ROOT / "include"]
+
+
+def documented():
+    """The programs and parts of docs/client-api.md."""
+    return [block.split("```")[0] for block in (ROOT / "docs" / "client-api.md").read_text().split("```c\n")[1:]]
+
+
+def compiled(source, output):
+    """The C99 program, linked with the shared library."""
+    subprocess.run(["cc", "-std=c99", "-D_POSIX_C_SOURCE=200809L", *STRICT, "-o", output, source, f"-L{BUILD / 'lib'}", "-liotx",
+                    f"-Wl,-rpath,{BUILD / 'lib'}"], check=True, timeout=60)
+    return output
+
+
+def test_the_examples_of_the_document_compile_and_run(tmp_path, start_mosquitto):
+    blocks = documented()
+    assert len(blocks) == 3
+    url = f"mqtt://127.0.0.1:{start_mosquitto().plain_port}"
+    for number, block in enumerate(blocks):
+        source = tmp_path / f"example{number}.c"
+        source.write_text(block)
+        for compiler, standard in (("cc", "c11"), ("c++", "c++17")):
+            subprocess.run([compiler, f"-std={standard}", "-x", "c" if compiler == "cc" else "c++", *STRICT, "-fsyntax-only", source],
+                           check=True, timeout=60)
+        if "int main(" in block:
+            program = compiled(source, tmp_path / f"example{number}")
+            done = subprocess.run([program, url, "once"], capture_output=True, text=True, timeout=30)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_part_in_the_readme_compiles(tmp_path):
+    part = (ROOT / "README.md").read_text().split("## Clients of your own")[1].split("```c\n")[1].split("```")[0]
+    source = tmp_path / "part.c"
+    source.write_text("#include \"iotx.h\"\nvoid part(iotx_client_message_fn on_message);\n"
+                      "void part(iotx_client_message_fn on_message)\n{\n    iotx_client_options_t options;\n"
+                      "    iotx_client_t *client;\n\n" + part + "}\n")
+    subprocess.run(["cc", "-std=c99", *STRICT, "-fsyntax-only", source], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_example_program(pki, start_mosquitto, tmp_path, tls):
+    broker = start_mosquitto()
+    program = compiled(ROOT / "c_examples" / "client_example.c", tmp_path / "client_example")
+    arguments = [f"mqtts://localhost:{broker.port}", pki / "root.crt"] if tls else [f"mqtt://127.0.0.1:{broker.plain_port}"]
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [f"{20 + number}.5 degrees" in done.stdout for number in range(3)] == [True] * 3
