@@ -232,7 +232,7 @@ typedef struct {
   /*
    `sizeof(iotx_store_t)`.
    */
-  uint32_t struct_size;
+  size_t struct_size;
   /*
    Places, at most 4096; 0 means 32. Fewer than in an earlier run: the rest is not looked at.
    */
@@ -489,7 +489,7 @@ typedef struct {
   /*
    `sizeof(iotx_store_stats_t)`, set by the caller.
    */
-  uint32_t struct_size;
+  size_t struct_size;
   /*
    Messages stored at the moment.
    */
@@ -498,10 +498,6 @@ typedef struct {
    Bytes of their records.
    */
   uint32_t bytes;
-  /*
-   0.
-   */
-  uint32_t reserved;
   /*
    Messages saved.
    */
@@ -803,8 +799,9 @@ int iotx_log_set_callback(iotx_log_fn function,
  With a store `IOT_MQTT_Publish` returns a packet id after the message is saved, and the message
  is sent until it is acknowledged, by this or a later run of the program. See docs/qos1-store.md.
  The structure is copied; its functions and context must stay usable while a client lives.
- Returns 0, or `STATE_USER_INPUT_INVALID` when a member is out of range, a function is NULL or
- `struct_size` is wrong; the choice made before then stays. Any thread.
+ Returns 0; `STATE_USER_INPUT_OUT_RANGE` for a number out of range, `struct_size` included;
+ `STATE_USER_INPUT_NULL_POINTER` for a function that is NULL. After an error the choice made before
+ stays. Any thread.
 
  # Safety
  `store` is NULL or points to `struct_size` readable bytes; what it points to is as said above.
@@ -818,8 +815,9 @@ int iotx_mqtt_set_store(const iotx_store_t *store);
 
  `name` (1 to 64 bytes) is not copied and must stay unchanged while a client uses the store; NULL
  means `iotx_qos1`. `max_record` is 4096, what the default KV takes for a value: a port whose
- KV takes less must lower it. Each record is read back after it was written. Returns 0, or
- `STATE_USER_INPUT_INVALID`. Any thread.
+ KV takes less must lower it. Each record is read back after it was written. Returns 0;
+ `STATE_USER_INPUT_NULL_POINTER`; `STATE_USER_INPUT_OUT_RANGE` for a wrong `struct_size` or a name
+ that is empty or too long. Any thread.
 
  # Safety
  `store` is NULL or points to `struct_size` writable bytes; `name` is NULL or terminated.
@@ -830,13 +828,22 @@ int iotx_store_kv(iotx_store_t *store,
 /*
  Counters of the store of a client of `IOT_MQTT_Construct`; `handle` NULL means the live one.
 
- `struct_size` of `stats` must be set. Returns 0, or `STATE_USER_INPUT_INVALID`: no such client, a
- client without a store, `stats` NULL, `struct_size` too small. Any thread.
+ `struct_size` of `stats` must be set. Returns 0; `STATE_USER_INPUT_NULL_POINTER`;
+ `STATE_USER_INPUT_OUT_RANGE` for a wrong `struct_size`; `STATE_USER_INPUT_INVALID` for what is no
+ client, or one without a store. Any thread; waits for nothing.
 
  # Safety
  `stats` is NULL or points to `struct_size` writable bytes.
  */
 int iotx_mqtt_store_stats(void *handle, iotx_store_stats_t *stats);
+
+/*
+ As `iotx_mqtt_store_stats`, for a client of `iotx_client_create`.
+
+ # Safety
+ `stats` is NULL or points to `struct_size` writable bytes.
+ */
+int iotx_client_store_stats(iotx_client_t *client, iotx_store_stats_t *stats);
 
 /*
  Chooses the file of the default key-value store; without this call it is `iotx_kv.bin` in the

@@ -24,7 +24,7 @@ use self::ledger::{Bounds, Ledger};
 use self::record::{Broken, Record};
 use super::client::Client;
 use super::config::CallbackScope;
-use crate::hal::seam;
+use crate::hal::{memory, seam};
 use crate::mqtt::engine;
 use crate::state;
 
@@ -370,6 +370,7 @@ impl Client {
             return Err(state::STATE_MQTT_SERIALIZE_PUB_ERROR);
         }
         let now = seam::uptime_ms();
+        let watch = memory::Watch::begin();
         match core.engine.hold(message) {
             Ok(pkid) => {
                 if let Some((slot, sequence)) = books.ledger.take(pkid, size) {
@@ -380,12 +381,14 @@ impl Client {
                         topic: message.topic,
                         payload: message.payload,
                     };
-                    if let Some(record) = record.encode() {
-                        return Ok(Placed::At { pkid, slot, record });
-                    }
+                    let error = match record.encode() {
+                        Some(_) if watch.ran_out() => state::STATE_SYS_DEPEND_MALLOC,
+                        Some(record) => return Ok(Placed::At { pkid, slot, record }),
+                        None => state::STATE_MQTT_SERIALIZE_PUB_ERROR,
+                    };
                     books.ledger.finish_removal(slot, true);
                     core.engine.forget(now, pkid);
-                    return Err(state::STATE_MQTT_SERIALIZE_PUB_ERROR);
+                    return Err(error);
                 }
                 core.engine.forget(now, pkid);
             }
@@ -433,7 +436,8 @@ impl Client {
             }
             core.epoch
         };
-        // Also after a failure: messages that waited for this one may be in the output now.
+        // Also after a failure: messages that waited for this one may be in the output now. What
+        // becomes of the connection does not matter: the message is in the list of those in flight.
         let _ = self.flush_request(epoch);
         if saved {
             return Ok(pkid);

@@ -16,6 +16,7 @@ use super::client_host::{self, ClientHost, LastError};
 use super::client_options;
 use super::client_types::{iotx_client_message_fn, iotx_client_options_t, iotx_client_t};
 use super::{barrier, cstr, mqtt_api};
+use crate::device::store::StoreStats;
 use crate::device::{Client, InCallback, OutMessage};
 use crate::state;
 
@@ -465,6 +466,11 @@ pub unsafe extern "C" fn iotx_client_last_error(
         }
         state::STATE_SUCCESS
     })
+}
+
+/// Counters of a client's store; None for what is no client and without a store.
+pub(super) fn store_stats(client: *const iotx_client_t) -> Option<StoreStats> {
+    find(client)?.client.store_stats()
 }
 
 /// The snapshot of a client.

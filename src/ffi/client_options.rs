@@ -171,8 +171,8 @@ pub(super) unsafe fn build(options: &iotx_client_options_t) -> Checked<Built> {
     } else {
         // SAFETY: the caller's promise on what `store` points to.
         match unsafe { store_api::config(options.store) } {
-            Some(store) => Some(store),
-            None => {
+            Ok(store) => Some(store),
+            Err(_) => {
                 return invalid(
                     "store has a wrong struct_size, a number out of range, or no function",
                 );

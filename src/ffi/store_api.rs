@@ -2,10 +2,14 @@
 #![allow(non_camel_case_types)] // The names of the C types.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::mem::offset_of;
+use std::mem::{offset_of, size_of};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{barrier, cstr, mqtt_api};
+use libc::size_t;
+
+use super::client_types::iotx_client_t;
+use super::{barrier, client_api, cstr, mqtt_api};
 use crate::device::store::ledger::Bounds;
 use crate::device::store::record::OVERHEAD;
 use crate::device::store::{Loaded, Medium, StoreConfig, StoreStats};
@@ -20,8 +24,12 @@ const COUNT_MAX: u32 = 4_096;
 const RECORD_DEFAULT: u32 = 4_096;
 /// Longest record of a store, bytes: a buffer of this size is allocated when a client connects.
 const RECORD_MAX: u32 = 16 * 1024 * 1024;
-/// A structure larger than this is none of a version to come.
-const STRUCT_SIZE_MAX: u32 = 1_024;
+/// Sizes of `iotx_store_t`, from its first version to more than any version to come.
+const STORE_SIZES: RangeInclusive<usize> =
+    offset_of!(iotx_store_t, remove) + size_of::<iotx_store_remove_t>()..=4_096;
+/// Sizes of `iotx_store_stats_t`, likewise.
+const STATS_SIZES: RangeInclusive<usize> =
+    offset_of!(iotx_store_stats_t, failed) + size_of::<u64>()..=4_096;
 
 /// Name of the KV store that is given none.
 const KV_NAME: &CStr = c"iotx_qos1";
@@ -52,7 +60,7 @@ pub type iotx_store_remove_t =
 #[derive(Debug, Clone, Copy)]
 pub struct iotx_store_t {
     /// `sizeof(iotx_store_t)`.
-    pub struct_size: u32,
+    pub struct_size: size_t,
     /// Places, at most 4096; 0 means 32. Fewer than in an earlier run: the rest is not looked at.
     pub max_count: u32,
     /// Bytes of all records together; 0 means `max_count` times `max_record`.
@@ -76,13 +84,11 @@ pub struct iotx_store_t {
 #[derive(Debug, Clone, Copy)]
 pub struct iotx_store_stats_t {
     /// `sizeof(iotx_store_stats_t)`, set by the caller.
-    pub struct_size: u32,
+    pub struct_size: size_t,
     /// Messages stored at the moment.
     pub count: u32,
     /// Bytes of their records.
     pub bytes: u32,
-    /// 0.
-    pub reserved: u32,
     /// Messages saved.
     pub saved: u64,
     /// Stored messages that the server has acknowledged.
@@ -150,21 +156,24 @@ pub(super) fn chosen() -> Option<StoreConfig> {
     NEXT.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// A store of the application's as a client's parameter; None when a member is out of its range.
+/// A store of the application's as a client's parameter.
+///
+/// Errors: `STATE_USER_INPUT_NULL_POINTER` (a function), `STATE_USER_INPUT_OUT_RANGE` (a number,
+/// `struct_size` included).
 ///
 /// # Safety
 /// `store` is NULL or readable for its `struct_size` bytes; its functions may be called, from any
 /// thread, while a client made with the result lives.
-pub(super) unsafe fn config(store: *const iotx_store_t) -> Option<StoreConfig> {
+pub(super) unsafe fn config(store: *const iotx_store_t) -> Result<StoreConfig, c_int> {
     if store.is_null() {
-        return None;
+        return Err(state::STATE_USER_INPUT_NULL_POINTER);
     }
     // SAFETY: not NULL; the first member is there in every version of the structure.
     let struct_size = unsafe { (&raw const (*store).struct_size).read() };
-    if !(size_of::<iotx_store_t>() as u32..=STRUCT_SIZE_MAX).contains(&struct_size) {
-        return None;
+    if !STORE_SIZES.contains(&struct_size) {
+        return Err(state::STATE_USER_INPUT_OUT_RANGE);
     }
-    // SAFETY: the caller's promise; the structure has at least our size.
+    // SAFETY: the caller's promise; the structure has at least our size, that of the first version.
     let store = unsafe { store.read() };
     let or_default = |value, default| if value == 0 { default } else { value };
     let max_count = or_default(store.max_count, COUNT_DEFAULT);
@@ -176,14 +185,17 @@ pub(super) unsafe fn config(store: *const iotx_store_t) -> Option<StoreConfig> {
         || max_bytes < smallest
         || store.drop_oldest > 1
     {
-        return None;
+        return Err(state::STATE_USER_INPUT_OUT_RANGE);
     }
-    Some(StoreConfig {
+    let (Some(save), Some(load), Some(remove)) = (store.save, store.load, store.remove) else {
+        return Err(state::STATE_USER_INPUT_NULL_POINTER);
+    };
+    Ok(StoreConfig {
         medium: Arc::new(CMedium {
             context: store.context,
-            save: store.save?,
-            load: store.load?,
-            remove: store.remove?,
+            save,
+            load,
+            remove,
         }),
         bounds: Bounds {
             max_count,
@@ -200,8 +212,9 @@ pub(super) unsafe fn config(store: *const iotx_store_t) -> Option<StoreConfig> {
 /// With a store `IOT_MQTT_Publish` returns a packet id after the message is saved, and the message
 /// is sent until it is acknowledged, by this or a later run of the program. See docs/qos1-store.md.
 /// The structure is copied; its functions and context must stay usable while a client lives.
-/// Returns 0, or `STATE_USER_INPUT_INVALID` when a member is out of range, a function is NULL or
-/// `struct_size` is wrong; the choice made before then stays. Any thread.
+/// Returns 0; `STATE_USER_INPUT_OUT_RANGE` for a number out of range, `struct_size` included;
+/// `STATE_USER_INPUT_NULL_POINTER` for a function that is NULL. After an error the choice made before
+/// stays. Any thread.
 ///
 /// # Safety
 /// `store` is NULL or points to `struct_size` readable bytes; what it points to is as said above.
@@ -213,8 +226,8 @@ pub unsafe extern "C" fn iotx_mqtt_set_store(store: *const iotx_store_t) -> c_in
         } else {
             // SAFETY: the caller's promise.
             match unsafe { config(store) } {
-                Some(config) => Some(config),
-                None => return state::STATE_USER_INPUT_INVALID,
+                Ok(config) => Some(config),
+                Err(code) => return code,
             }
         };
         *NEXT.lock().unwrap_or_else(PoisonError::into_inner) = chosen;
@@ -228,8 +241,9 @@ pub unsafe extern "C" fn iotx_mqtt_set_store(store: *const iotx_store_t) -> c_in
 ///
 /// `name` (1 to 64 bytes) is not copied and must stay unchanged while a client uses the store; NULL
 /// means `iotx_qos1`. `max_record` is 4096, what the default KV takes for a value: a port whose
-/// KV takes less must lower it. Each record is read back after it was written. Returns 0, or
-/// `STATE_USER_INPUT_INVALID`. Any thread.
+/// KV takes less must lower it. Each record is read back after it was written. Returns 0;
+/// `STATE_USER_INPUT_NULL_POINTER`; `STATE_USER_INPUT_OUT_RANGE` for a wrong `struct_size` or a name
+/// that is empty or too long. Any thread.
 ///
 /// # Safety
 /// `store` is NULL or points to `struct_size` writable bytes; `name` is NULL or terminated.
@@ -237,17 +251,17 @@ pub unsafe extern "C" fn iotx_mqtt_set_store(store: *const iotx_store_t) -> c_in
 pub unsafe extern "C" fn iotx_store_kv(store: *mut iotx_store_t, name: *const c_char) -> c_int {
     barrier::guard(state::STATE_USER_INPUT_INVALID, || {
         if store.is_null() {
-            return state::STATE_USER_INPUT_INVALID;
+            return state::STATE_USER_INPUT_NULL_POINTER;
         }
         // SAFETY: not NULL; the first member is there in every version of the structure.
         let struct_size = unsafe { (&raw const (*store).struct_size).read() };
-        if !(size_of::<iotx_store_t>() as u32..=STRUCT_SIZE_MAX).contains(&struct_size) {
-            return state::STATE_USER_INPUT_INVALID;
+        if !STORE_SIZES.contains(&struct_size) {
+            return state::STATE_USER_INPUT_OUT_RANGE;
         }
         // SAFETY: NULL or terminated by the caller's promise.
         let context = match unsafe { cstr::bounded(name, KV_NAME_MAX) } {
             None if name.is_null() => KV_NAME.as_ptr(),
-            None | Some([]) => return state::STATE_USER_INPUT_INVALID,
+            None | Some([]) => return state::STATE_USER_INPUT_OUT_RANGE,
             Some(_) => name,
         };
         let filled = iotx_store_t {
@@ -349,8 +363,9 @@ unsafe extern "C" fn kv_remove(context: *mut c_void, slot: u32) -> c_int {
 
 /// Counters of the store of a client of `IOT_MQTT_Construct`; `handle` NULL means the live one.
 ///
-/// `struct_size` of `stats` must be set. Returns 0, or `STATE_USER_INPUT_INVALID`: no such client, a
-/// client without a store, `stats` NULL, `struct_size` too small. Any thread.
+/// `struct_size` of `stats` must be set. Returns 0; `STATE_USER_INPUT_NULL_POINTER`;
+/// `STATE_USER_INPUT_OUT_RANGE` for a wrong `struct_size`; `STATE_USER_INPUT_INVALID` for what is no
+/// client, or one without a store. Any thread; waits for nothing.
 ///
 /// # Safety
 /// `stats` is NULL or points to `struct_size` writable bytes.
@@ -359,41 +374,58 @@ pub unsafe extern "C" fn iotx_mqtt_store_stats(
     handle: *mut c_void,
     stats: *mut iotx_store_stats_t,
 ) -> c_int {
-    barrier::guard(state::STATE_USER_INPUT_INVALID, || {
-        let Some(found) = mqtt_api::store_stats(handle) else {
-            return state::STATE_USER_INPUT_INVALID;
-        };
-        // SAFETY: the caller's promise.
-        unsafe { write_stats(stats, &found) }
-    })
+    // SAFETY: the caller's promise.
+    unsafe { report(stats, || mqtt_api::store_stats(handle)) }
+}
+
+/// As `iotx_mqtt_store_stats`, for a client of `iotx_client_create`.
+///
+/// # Safety
+/// `stats` is NULL or points to `struct_size` writable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn iotx_client_store_stats(
+    client: *mut iotx_client_t,
+    stats: *mut iotx_store_stats_t,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { report(stats, || client_api::store_stats(client)) }
 }
 
 /// # Safety
 /// `stats` is NULL or points to `struct_size` writable bytes.
-pub(super) unsafe fn write_stats(stats: *mut iotx_store_stats_t, found: &StoreStats) -> c_int {
-    if stats.is_null() {
-        return state::STATE_USER_INPUT_INVALID;
-    }
-    // SAFETY: not NULL; the first member is there in every version of the structure.
-    let struct_size = unsafe { (&raw const (*stats).struct_size).read() };
-    let least = offset_of!(iotx_store_stats_t, failed) + size_of::<u64>();
-    if !(least as u32..=STRUCT_SIZE_MAX).contains(&struct_size) {
-        return state::STATE_USER_INPUT_INVALID;
-    }
-    let filled = iotx_store_stats_t {
-        struct_size,
-        count: found.count,
-        bytes: found.bytes,
-        reserved: 0,
-        saved: found.saved,
-        acknowledged: found.acknowledged,
-        restored: found.restored,
-        dropped: found.dropped,
-        refused: found.refused,
-        broken: found.broken,
-        failed: found.failed,
-    };
-    // SAFETY: writable for at least our size by the caller's promise.
-    unsafe { stats.write(filled) };
-    state::STATE_SUCCESS
+unsafe fn report(
+    stats: *mut iotx_store_stats_t,
+    take: impl FnOnce() -> Option<StoreStats>,
+) -> c_int {
+    barrier::guard(state::STATE_USER_INPUT_INVALID, || {
+        if stats.is_null() {
+            return state::STATE_USER_INPUT_NULL_POINTER;
+        }
+        // SAFETY: not NULL; the first member is there in every version of the structure.
+        let struct_size = unsafe { (&raw const (*stats).struct_size).read() };
+        if !STATS_SIZES.contains(&struct_size) {
+            return state::STATE_USER_INPUT_OUT_RANGE;
+        }
+        let Some(found) = take() else {
+            return state::STATE_USER_INPUT_INVALID;
+        };
+        // Members of a version to come, which this one does not know, become 0.
+        // SAFETY: writable for `struct_size` bytes by the caller's promise.
+        unsafe { stats.cast::<u8>().write_bytes(0, struct_size) };
+        let filled = iotx_store_stats_t {
+            struct_size,
+            count: found.count,
+            bytes: found.bytes,
+            saved: found.saved,
+            acknowledged: found.acknowledged,
+            restored: found.restored,
+            dropped: found.dropped,
+            refused: found.refused,
+            broken: found.broken,
+            failed: found.failed,
+        };
+        // SAFETY: at least our size, that of the first version, as checked above.
+        unsafe { stats.write(filled) };
+        state::STATE_SUCCESS
+    })
 }

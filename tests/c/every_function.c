@@ -358,9 +358,10 @@ static int hal_more(void)
     memset(&stats, 0, sizeof(stats));
     store.struct_size = sizeof(store);
     stats.struct_size = sizeof(stats);
-    CHECK(iotx_store_kv(NULL, NULL) == STATE_USER_INPUT_INVALID && iotx_store_kv(&store, NULL) == 0);
+    CHECK(iotx_store_kv(NULL, NULL) == STATE_USER_INPUT_NULL_POINTER && iotx_store_kv(&store, NULL) == 0);
     CHECK(iotx_mqtt_set_store(&store) == 0 && iotx_mqtt_set_store(NULL) == 0);
     CHECK(iotx_mqtt_store_stats(NULL, &stats) == STATE_USER_INPUT_INVALID);
+    CHECK(iotx_client_store_stats(NULL, &stats) == STATE_USER_INPUT_INVALID);
     iotx_log_write("");
     return 0;
 }

@@ -209,9 +209,9 @@ static int own_medium(void)
     memset(&store, 0, sizeof(store));
     memset(&stats, 0, sizeof(stats));
     stats.struct_size  = sizeof(stats);
-    CHECK(iotx_mqtt_set_store(&store) == STATE_USER_INPUT_INVALID);
+    CHECK(iotx_mqtt_set_store(&store) == STATE_USER_INPUT_OUT_RANGE);
     store.struct_size  = sizeof(store);
-    CHECK(iotx_mqtt_set_store(&store) == STATE_USER_INPUT_INVALID);
+    CHECK(iotx_mqtt_set_store(&store) == STATE_USER_INPUT_NULL_POINTER);
     store.max_count    = PLACES;
     store.context      = &medium;
     store.save         = medium_save;
@@ -251,9 +251,9 @@ static int cutting_kv(void)
 
     memset(text, 'x', sizeof(text));
     memset(&store, 0, sizeof(store));
-    CHECK(iotx_store_kv(&store, "unsent") == STATE_USER_INPUT_INVALID);
+    CHECK(iotx_store_kv(&store, "unsent") == STATE_USER_INPUT_OUT_RANGE);
     store.struct_size = sizeof(store);
-    CHECK(iotx_store_kv(&store, "") == STATE_USER_INPUT_INVALID && iotx_store_kv(&store, "unsent") == 0);
+    CHECK(iotx_store_kv(&store, "") == STATE_USER_INPUT_OUT_RANGE && iotx_store_kv(&store, "unsent") == 0);
     store.max_count = PLACES;
     CHECK(iotx_mqtt_set_store(&store) == 0);
     kv_longest = 200;

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from client import Client
 from device import Device
 from isolation import HERE, run_isolated
 from iotx_abi import INVALID, LIBRARY, ROOT, STATE
@@ -34,14 +35,14 @@ Remove = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_uint32)
 class Store(c.Structure):
     """iotx_store_t"""
 
-    _fields_ = [(name, c.c_uint32) for name in ("struct_size", "max_count", "max_bytes", "max_record", "drop_oldest")]
+    _fields_ = [("struct_size", c.c_size_t)] + [(name, c.c_uint32) for name in ("max_count", "max_bytes", "max_record", "drop_oldest")]
     _fields_ += [("context", c.c_void_p), ("save", Save), ("load", Load), ("remove", Remove)]
 
 
 class Stats(c.Structure):
     """iotx_store_stats_t"""
 
-    _fields_ = [(name, c.c_uint32) for name in ("struct_size", "count", "bytes", "reserved")]
+    _fields_ = [("struct_size", c.c_size_t)] + [(name, c.c_uint32) for name in ("count", "bytes")]
     _fields_ += [(name, c.c_uint64) for name in ("saved", "acknowledged", "restored", "dropped", "refused", "broken", "failed")]
 
 
@@ -207,7 +208,7 @@ def silent_broker(connection):
     connection.accept()
     while True:
         found = connection.read()
-        connection.answer(found, puback=found.name == "PUBLISH" and found.topic != TOPIC)
+        connection.answer(found, puback=found.name == "PUBLISH" and found.topic.startswith("/ota/"))
 
 
 class Turning:
@@ -815,7 +816,7 @@ def test_a_broken_connection_is_no_error_once_the_message_is_saved(pki, tmp_path
 def wrong_stores(library):
     declare(library)
     good = {"struct_size": c.sizeof(Store), "save": Save(lambda *_: 0), "load": Load(lambda *_: 0), "remove": Remove(lambda *_: 0)}
-    table = [{"struct_size": 0}, {"struct_size": c.sizeof(Store) - 1}, {"struct_size": 4000}, {"max_count": 4097},
+    table = [{"struct_size": 0}, {"struct_size": c.sizeof(Store) - 1}, {"struct_size": 4097}, {"max_count": 4097},
              {"max_record": 31}, {"max_record": 16 * 1024 * 1024 + 1}, {"max_bytes": 20}, {"drop_oldest": 2},
              {"save": Save()}, {"load": Load()}, {"remove": Remove()}]
     results = [library.iotx_mqtt_set_store(c.byref(Store(**{**good, **wrong}))) for wrong in table]
@@ -835,10 +836,11 @@ def wrong_stores(library):
 
 def test_wrong_arguments_are_refused():
     value = run_isolated(wrong_stores).value
-    assert value["wrong"] == [INVALID] * 11
+    null, wrong = STATE["STATE_USER_INPUT_NULL_POINTER"], STATE["STATE_USER_INPUT_OUT_RANGE"]
+    assert value["wrong"] == [wrong] * 8 + [null] * 3
     assert value["good"] == value["larger"] == value["none"] == 0
     assert value["kv"] == [value["size"], 0, 32, 4096, 32 * 4096, 0]
-    assert value["kv_wrong"] == [INVALID] * 4 and value["stats"] == [INVALID] * 2
+    assert value["kv_wrong"] == [null, wrong, wrong, wrong] and value["stats"] == [INVALID, null]
 
 
 def off(library, folder, port, ca, how):
@@ -878,7 +880,8 @@ def counted(library, folder, port, ca):
 def test_counters(pki, tmp_path):
     with ScriptedServer(pki, broker) as server:
         value = run_isolated(counted, folder=str(tmp_path), port=server.port, ca=pki.text("root.crt")).value
-        assert value["wrong"] == [INVALID] * 3
+        null, wrong = STATE["STATE_USER_INPUT_NULL_POINTER"], STATE["STATE_USER_INPUT_OUT_RANGE"]
+        assert value["wrong"] == [wrong, null, INVALID]
         assert (value["before"]["count"], value["before"]["bytes"], value["before"]["saved"]) == (1, RECORD + 100, 1)
         assert (value["after"]["count"], value["after"]["bytes"], value["after"]["acknowledged"]) == (0, 0, 1)
         # Neither QoS 0 nor the library's own report is stored.
@@ -921,3 +924,62 @@ def test_the_medium_of_the_document_works(pki, tmp_path):
         assert value["done"] and value["stats"]["restored"] == 3 and value["stats"]["acknowledged"] == 4
         value = run_to_death(with_medium_of_the_document, count=0, die_then=False, **parameters)
         assert [value["stats"][name] for name in ("restored", "broken", "failed")] == [0, 0, 0]
+
+
+# -- clients of iotx_client_create --------------------------------------------------------------
+
+
+def many_clients(library, folder, port, ca, medium, die_then):
+    """Two clients with a store each, over the names of the key-value store, or in folders."""
+    declare(library)
+    library.iotx_client_store_stats.argtypes = [c.c_void_p, c.c_void_p]
+    assert library.iotx_kv_set_path(str(Path(folder) / "kv.bin").encode()) == 0
+    names, clients = [c.create_string_buffer(b"first"), c.create_string_buffer(b"second")], []
+    for number, name in enumerate(names):
+        store = Store(struct_size=c.sizeof(Store))
+        if medium == "kv":
+            assert library.iotx_store_kv(c.byref(store), name) == 0
+        else:
+            place = Path(folder) / name.value.decode()
+            place.mkdir(exist_ok=True)
+            # Kept alive by the client's list.
+            clients.append(Medium(place))
+            own = clients[-1]
+            store = own.structure = Store(struct_size=c.sizeof(Store), max_count=8, save=Save(own.save), load=Load(own.load),
+                                          remove=Remove(own.remove))
+        client = Client(library, url=f"mqtts://localhost:{port}", client_id=f"client{number}", ca=ca,
+                        store=c.addressof(store))
+        client.kept = store
+        names[number] = client
+        assert client.connect() == 0, client.error()
+    # Topics as the standard allows them, which the SDK's rules would refuse.
+    results = [[client.publish(f"sensors/{number}/\u00e4 {index}", f"{index}", qos=1) for index in range(3)]
+               for number, client in enumerate(names)]
+    if die_then:
+        die()
+
+    def counters(client):
+        found = Stats(struct_size=c.sizeof(Stats))
+        assert library.iotx_client_store_stats(client.handle, c.byref(found)) == 0
+        return [found.restored, found.acknowledged, found.count, found.broken]
+    done = [client.until(lambda: counters(client)[2] == 0) for client in names]
+    return {"results": results, "done": done, "counters": [counters(client) for client in names],
+            "destroyed": [client.destroy() for client in names]}
+
+
+@pytest.mark.parametrize("medium", ["kv", "directory"])
+def test_each_client_has_its_own_store(pki, tmp_path, medium):
+    with turning(pki) as (server, speak):
+        parameters = {"folder": str(tmp_path), "port": server.port, "ca": pki.text("root.crt"), "medium": medium}
+
+        def messages(start=0):
+            return [found for found in server.packets("PUBLISH") if found.topic.startswith("sensors/")][start:]
+        assert run_to_death(many_clients, die_then=True, **parameters) is None
+        speak()
+        old = len(messages())
+        assert old == 6 and not any(found.dup for found in messages())
+        value = run_to_death(many_clients, die_then=False, **parameters)
+        assert value["done"] == [True, True] and value["counters"] == [[3, 6, 0, 0]] * 2
+        again = {(found.topic, found.id) for found in messages(old) if found.dup}
+        assert again == {(found.topic, found.id) for found in messages()[:old]}
+        assert len(messages(old)) == 12
