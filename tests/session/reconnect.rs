@@ -1,12 +1,9 @@
 //! Reconnecting: when, how often, what is told, what it leaves behind.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use iotx::device::Reconnect;
 use iotx::device::states::Phase;
 use iotx::hal::diagnostics::{Failure, Stage};
-use iotx::hal::seam;
+use iotx::hal::{memory, seam};
 use iotx::state;
 
 use super::broker::Packet;
@@ -199,42 +196,6 @@ fn what_is_in_flight_goes_out_again_in_order_with_dup() {
 
 // ---- what it leaves behind ----------------------------------------------------------------------
 
-/// Counts the bytes that a thread has and has not given back.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    // A thread that ends may free after its variables are gone.
-    let _ = HELD.try_with(|held| held.set(held.get() + bytes));
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as isize - layout.size() as isize);
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// With subscriptions, messages in flight, refused and failed attempts in between.
 #[test]
 fn a_thousand_reconnects_leave_the_heap_as_it_was() {
@@ -262,8 +223,9 @@ fn a_thousand_reconnects_leave_the_heap_as_it_was() {
         assert_eq!(world.client.inflight(), 1);
         world.forget();
         world.net.lock().seen.shrink_to_fit();
-        let held = HELD.with(Cell::get);
+        let held = memory::bytes_of_thread();
         if round == 50 {
+            assert!(held > 0 || !cfg!(debug_assertions), "nothing is counted");
             after_fifty = held;
         }
         if round % 50 == 0 {
