@@ -77,3 +77,61 @@ fn mutual_tls_identity_and_messages() {
         }
     }
 }
+
+/// The library's own TLS over the port's memory, counted and refused: nothing is lost, and no call ends
+/// otherwise than it may.
+#[test]
+fn our_tls_gives_the_ports_memory_back() {
+    let folder = scratch("counted");
+    let platform = Platform::start(&folder, &[]);
+    let program = folder.join("device");
+    run(libraries::cc()
+        .arg(libraries::sources().join("device.c"))
+        .arg(libraries::sources().join("counted.c"))
+        .arg(libraries::tree().join("c_examples/demo_port.c"))
+        .arg(format!("-L{}", shipped().display()))
+        .arg("-l:libiotx.a")
+        .args(SYSTEM_LIBRARIES)
+        .arg("-o")
+        .arg(&program));
+    let life = |fail_at: i64, and_on: bool| {
+        let mut command = Command::new(&program);
+        command
+            .env("IOTX_DEMO_PORT", platform.port().to_string())
+            .env("IOTX_DEMO_CA", platform.pki().join("root.crt"))
+            .env("IOTX_DEMO_CERT", platform.pki().join("device.crt"))
+            .env("IOTX_DEMO_KEY", platform.pki().join("device.key"))
+            .env("COUNTED_FAIL_AT", fail_at.to_string());
+        if and_on {
+            command.env("COUNTED_AND_ON", "1");
+        }
+        let output = command.output().expect("the program starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        // 1: something was refused. Anything else is a crash.
+        let status = output.status.code();
+        assert!(
+            matches!(status, Some(0 | 1)),
+            "{fail_at} {and_on}: {}\n{text}",
+            output.status
+        );
+        let last = text.lines().last().expect("a line on memory");
+        let counts: Vec<i64> = last
+            .split(' ')
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        let [calls, live] = counts[..] else {
+            panic!("{text}");
+        };
+        assert_eq!(live, 0, "{fail_at} {and_on}: {text}");
+        (status == Some(0), calls)
+    };
+    let (worked, calls) = life(0, false);
+    assert!(worked && calls > 50, "{calls}");
+    let mut refused = 0;
+    for and_on in [false, true] {
+        for n in 0..12 {
+            refused += i32::from(!life(1 + n * calls / 12, and_on).0);
+        }
+    }
+    assert!(refused > 12, "{refused}");
+}

@@ -44,5 +44,12 @@ pub fn lookup(handle: usize) -> Option<Arc<dyn TlsSession>> {
 
 /// Takes the session out of the table; the handle is stale from then on.
 pub fn remove(handle: usize) -> Option<Arc<dyn TlsSession>> {
-    lock(&TABLE).as_mut()?.sessions.remove(&handle)
+    let mut table = lock(&TABLE);
+    let table = table.as_mut()?;
+    let session = table.sessions.remove(&handle);
+    if table.sessions.is_empty() {
+        // An empty map may keep a node; the port that counts its blocks shall get them all back.
+        table.sessions = BTreeMap::new();
+    }
+    session
 }

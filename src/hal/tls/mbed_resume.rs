@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use super::mbed_wire::Wire;
 use super::{Credentials, Options, lock};
+use crate::hal::memory::apart;
 use crate::hal::seam;
 
 /// Sessions kept at most; the oldest goes first. A device talks to one or two servers.
@@ -124,7 +125,8 @@ impl Keeper {
     pub fn new(binding: Binding, chain: Vec<Validity>) -> Self {
         Keeper {
             binding,
-            chain: chain.into(),
+            // Kept sessions outlive the client: they are no part of a port's memory.
+            chain: apart(|| chain.into()),
             verified_at: seam::uptime_ms(),
         }
     }
@@ -140,6 +142,10 @@ impl Keeper {
 
     /// Keeps the session of `context`. Without effect if the server gave nothing to resume by.
     pub fn keep(&self, context: &Context<Wire>) {
+        apart(|| self.keep_apart(context));
+    }
+
+    fn keep_apart(&self, context: &Context<Wire>) {
         let Some(bytes) = save(context) else {
             return;
         };
