@@ -29,7 +29,7 @@ pub const TARGETS: [Target; 13] = [
     target("client", client::run, 2048, 32_000),
     target("engine", engine::run, 2048, 400_000),
     target("frames", frames::run, 2048, 480_000),
-    target("handshake", handshake::run, 4096, 1_500),
+    target("handshake", handshake::run, 4096, 6_000),
     target("host", host::run, 512, 2_000_000),
     target("identity", identity::run, 1024, 360_000),
     target("ioctl", ioctl::run, 1024, 160_000),
