@@ -25,17 +25,18 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     target("client", client::run, 2048, 32_000),
-    target("engine", engine::run, 2048, 480_000),
+    target("engine", engine::run, 2048, 400_000),
     target("frames", frames::run, 2048, 480_000),
-    target("handshake", handshake::run, 4096, 8_000),
+    target("handshake", handshake::run, 4096, 6_000),
     target("host", host::run, 512, 2_000_000),
     target("identity", identity::run, 1024, 360_000),
     target("ioctl", ioctl::run, 1024, 160_000),
     target("json", json::run, 2048, 600_000),
     target("kv", kv::run, 2048, 20_000),
     target("pem", pem::run, 8192, 80_000),
+    target("record", record::run, 512, 200_000),
     target("sign", sign::run, 512, 200_000),
     target("topic", topic::run, 512, 1_500_000),
 ];

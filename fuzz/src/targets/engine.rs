@@ -21,6 +21,8 @@ struct Session {
     unacknowledged: HashSet<u16>,
     /// Packet ids of messages that want their PUBACK.
     received: Vec<u16>,
+    /// Packet ids of messages that are held.
+    held: Vec<u16>,
 }
 
 pub fn run(data: &[u8]) {
@@ -37,6 +39,7 @@ pub fn run(data: &[u8]) {
         now: if input.byte() == 255 { u64::MAX / 2 } else { 0 },
         unacknowledged: HashSet::new(),
         received: Vec::new(),
+        held: Vec::new(),
     };
     session.connect();
     while !input.is_empty() {
@@ -58,7 +61,7 @@ impl Session {
     }
 
     fn step(&mut self, input: &mut Input<'_>) {
-        match input.below(12) {
+        match input.below(14) {
             0 => self.receive(&[0x20, 2, input.below(2), 0], input),
             1 => {
                 let bytes = input.block();
@@ -107,11 +110,13 @@ impl Session {
                 self.received.clear();
                 self.connect();
             }
-            _ => {
+            11 => {
                 if let Some(pkid) = self.received.pop() {
                     self.engine.acknowledge(pkid);
                 }
             }
+            12 => self.hold(input),
+            _ => self.let_go(input),
         }
         assert!(self.engine.inflight() <= INFLIGHT_MAX);
         assert_eq!(self.engine.inflight(), self.unacknowledged.len());
@@ -184,6 +189,43 @@ impl Session {
                 self.engine.unsent(pkid);
                 self.unacknowledged.remove(&pkid);
             }
+        }
+    }
+
+    /// Takes a place in the order, as for a message that is being stored, connected or not.
+    fn hold(&mut self, input: &mut Input<'_>) {
+        let message = Message {
+            topic: "/a/b",
+            payload: input.block(),
+            qos1: true,
+            retain: false,
+            counted: true,
+        };
+        if let Ok(pkid) = self.engine.hold(&message) {
+            assert!(
+                pkid != 0 && self.unacknowledged.insert(pkid),
+                "{pkid} is taken"
+            );
+            self.held.push(pkid);
+        }
+    }
+
+    /// A message that was held may go, or is forgotten.
+    fn let_go(&mut self, input: &mut Input<'_>) {
+        if self.held.is_empty() {
+            return;
+        }
+        let pkid = self
+            .held
+            .swap_remove(usize::from(input.byte()) % self.held.len());
+        if input.below(4) == 0 {
+            self.engine.forget(self.now, pkid);
+            self.unacknowledged.remove(&pkid);
+        } else {
+            assert_eq!(
+                self.engine.ready(self.now, pkid),
+                self.unacknowledged.contains(&pkid)
+            );
         }
     }
 

@@ -56,6 +56,14 @@ unsafe extern "C" {
         callback: Callback,
         context: *mut c_void,
     ) -> c_int;
+    fn infra_json_value(
+        text: *const c_char,
+        len: u32,
+        name: *const c_char,
+        name_len: u32,
+        value: *mut *mut c_char,
+        value_len: *mut u32,
+    ) -> i32;
     fn LITE_json_value_of(key: *const c_char, src: *const c_char, ...) -> *mut c_char;
     fn HAL_Free(block: *mut c_void);
 }
@@ -192,6 +200,7 @@ fn by_name(text: &mut [u8], key: &[u8]) {
         assert!((0..=4).contains(&kind));
         assert!(!found.is_empty());
     }
+    at_any_level(text, &key);
     let mut walk = (text.as_ptr() as usize, text.len(), 0_u32);
     // SAFETY: readable bytes; `member` takes the context passed.
     let result = unsafe {
@@ -203,6 +212,28 @@ fn by_name(text: &mut [u8], key: &[u8]) {
         )
     };
     assert_eq!(result == 0, walk.2 > 0);
+}
+
+fn at_any_level(text: &[u8], key: &[u8]) {
+    let (mut value, mut len) = (std::ptr::null_mut(), 0);
+    // SAFETY: readable bytes of the lengths given, writable results.
+    let result = unsafe {
+        infra_json_value(
+            text.as_ptr().cast(),
+            text.len() as u32,
+            key.as_ptr().cast(),
+            key.len() as u32,
+            &mut value,
+            &mut len,
+        )
+    };
+    if result == 0 {
+        let from = value as usize - text.as_ptr() as usize;
+        let found = &text[from..from + len as usize];
+        assert!(serde_json::from_slice::<Box<serde_json::value::RawValue>>(found).is_ok());
+    } else {
+        assert!(result == -1 && value.is_null());
+    }
 }
 
 extern "C" fn member(

@@ -10,5 +10,6 @@ pub mod ioctl;
 pub mod json;
 pub mod kv;
 pub mod pem;
+pub mod record;
 pub mod sign;
 pub mod topic;

@@ -1,5 +1,5 @@
-//! How publishing threads, a lost connection and its successor meet: `send`, `flush`, `lose` and the end of a
-//! connect attempt in `src/device/client.rs` and `session.rs`, reduced to what the threads share. The token is
+//! How publishing threads, a lost connection and its successor meet: `send`, `flush`, `lose` and the end of
+//! a connect attempt in `src/device/client.rs` and `session.rs`, reduced to what the threads share. The token is
 //! the real one; the rest is written here a second time, so a change there belongs here as well.
 
 use std::collections::VecDeque;
@@ -128,13 +128,16 @@ impl Client {
     }
 
     fn flush(&self) -> Result<(), Lost> {
+        if self.core().output.is_empty() {
+            return Ok(());
+        }
         loop {
-            if self.core().output.is_empty() {
-                return Ok(());
-            }
             let _token = self.writing.take(NEVER, || false).ok_or(Lost)?;
             let (messages, link, epoch) = {
                 let mut core = self.core();
+                if core.output.is_empty() {
+                    return Ok(());
+                }
                 let link = core.link.clone().ok_or(Lost)?;
                 let messages: Vec<_> = core.output.drain(..).collect();
                 (messages, link, core.epoch)
@@ -149,6 +152,9 @@ impl Client {
             }
             for message in messages[sent..].iter().rev() {
                 core.output.push_front(*message);
+            }
+            if core.output.is_empty() {
+                return Ok(());
             }
         }
     }
