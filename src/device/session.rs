@@ -307,6 +307,7 @@ impl Client {
     }
 
     fn attempt_failed(&self, happening: Happening, error: AttemptError) -> AttemptError {
+        log::warn!("connect attempt failed: {}", error.text);
         let mut core = self.core();
         core.engine.disconnected();
         core.on(happening);
