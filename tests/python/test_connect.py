@@ -37,6 +37,7 @@ def plain_broker(connection):
 def run(pki, script=plain_broker, triple=TRIPLE, **parameters):
     with ScriptedServer(pki, script) as server:
         outcome = run_isolated(connect, ca=pki.text("root.crt"), triple=triple, port=server.port, **parameters)
+        server.drained()
         assert server.errors == []
         return outcome, server
 

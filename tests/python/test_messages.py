@@ -21,6 +21,7 @@ def broker(connection):
 def run(pki, scenario, script=broker, **parameters):
     with ScriptedServer(pki, script) as server:
         value = run_isolated(scenario, ca=pki.text("root.crt"), port=server.port, **parameters).value
+        server.drained()
         assert server.errors == []
         return value, server
 

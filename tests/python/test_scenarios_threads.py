@@ -472,3 +472,32 @@ def test_calls_while_construct_has_not_returned(pki, action):
         assert min(found["calls"]) > 0 and found["calls"][-1] == 1, found
         assert found["handle 0"] == [INVALID, INVALID], "handle 0 works when Construct has returned"
         assert found["delivered"] == ["inside"], found
+
+
+def constructs(library, credentials, port):
+    """Six threads construct at once, twice over."""
+    device, rounds = Device(library, **credentials), []
+    param = device.parameters(host="localhost", port=port)
+    for _ in range(2):
+        barrier, handles = threading.Barrier(6), []
+
+        def construct():
+            barrier.wait()
+            handles.append(library.IOT_MQTT_Construct(c.addressof(param)))
+        threads = [threading.Thread(target=construct, daemon=True) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        rounds.append(handles)
+        device.handle = next((handle for handle in handles if handle), None)
+        device.step(50)
+        assert device.destroy() == 0
+    return rounds
+
+
+def test_six_constructs_at_once_make_one_client(pki):
+    rounds, server = run(pki, constructs, broker())
+    for handles in rounds:
+        assert len(handles) == 6 and len(set(handles) - {None}) == 1, rounds
+    assert rounds[0] != rounds[1] and len(server.packets("CONNECT")) == 2
