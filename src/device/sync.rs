@@ -3,11 +3,4 @@
 
 pub(super) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// A number that no other living thread has: the address of a variable of its own. (The standard
-/// library's thread id would allocate for each thread of the application that calls in.)
-pub(super) fn this_thread() -> usize {
-    thread_local! {
-        static MARK: u8 = const { 0 };
-    }
-    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
-}
+pub(super) use crate::hal::exchange::this_thread;

@@ -12,6 +12,7 @@
 
 pub mod credential_file;
 pub mod diagnostics;
+pub mod exchange;
 pub mod kv;
 pub mod memory;
 pub mod os;

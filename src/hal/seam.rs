@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::exchange::Exchange;
 use super::{os, tcp, uptime};
 
 /// The raw symbols, with the prototypes of `wrappers_*.h` 3.2.0.
@@ -229,10 +230,11 @@ pub fn tcp_read_available(
     handle: usize,
     buf: &mut [u8],
     timeout_ms: u32,
+    exchange: &Exchange,
 ) -> Result<usize, StreamError> {
     let fd = tcp::fd_from_handle(handle).ok_or(StreamError::Failed)?;
     let timeout = Duration::from_millis(u64::from(timeout_ms));
-    tcp::read_some(fd, buf, timeout).map_err(|error| match error {
+    tcp::read_some(fd, buf, timeout, exchange).map_err(|error| match error {
         tcp::StreamError::PeerClosed => StreamError::PeerClosed,
         tcp::StreamError::Io(error) => {
             log::debug!("TCP read: {error}");

@@ -13,6 +13,8 @@ use std::net::SocketAddr;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
+use super::exchange::Exchange;
+
 pub use connect::{Connecting, connect};
 
 /// Longest host name, in bytes (RFC 1035 in text form).
@@ -188,21 +190,40 @@ pub fn read_exact_until(
 }
 
 /// Reads what has arrived, with one system call when there is something; waits at most `timeout`
-/// for the first byte. `Ok(0)` is a time-out, or an empty `buf`.
+/// for the first byte. `Ok(0)` is a time-out, or an empty `buf`. `exchange` is that of the connection:
+/// a thread that wrote on it looks for a near answer before it sleeps.
 ///
 /// The fast path of the transport when nobody has replaced `HAL_TCP_Read`.
-pub fn read_some(fd: RawFd, buf: &mut [u8], timeout: Duration) -> Result<usize, StreamError> {
+pub fn read_some(
+    fd: RawFd,
+    buf: &mut [u8],
+    timeout: Duration,
+    exchange: &Exchange,
+) -> Result<usize, StreamError> {
     if buf.is_empty() {
         return Ok(0);
     }
     let mut deadline = Deadline::new(timeout);
+    let mut answer = exchange.answer();
     loop {
-        match receive(fd, buf).map_err(StreamError::Io)? {
+        let received = receive(fd, buf).map_err(StreamError::Io)?;
+        if let Some(answer) = &mut answer {
+            if received.is_some() {
+                answer.ended(Instant::now());
+            } else if !timeout.is_zero() && answer.look_again(Instant::now()) {
+                std::thread::yield_now();
+                continue;
+            }
+        }
+        match received {
             Some(0) => return Err(StreamError::PeerClosed),
             Some(got) => return Ok(got),
             None => {}
         }
         if wait_for(fd, libc::POLLIN, deadline.at()).map_err(StreamError::Io)? == 0 {
+            if let Some(answer) = &answer {
+                answer.ended(Instant::now());
+            }
             return Ok(0);
         }
     }

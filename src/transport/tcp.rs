@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use super::{DialBounds, Dialing, Link, LinkError, Target, reason};
 use crate::hal::diagnostics::{self, Failure, Stage, TlsInfo};
+use crate::hal::exchange::Exchange;
 use crate::hal::seam::{self, StreamError};
 use crate::hal::tcp;
 
 pub(super) struct TcpLink {
     handle: usize,
     fast: bool,
+    exchange: Exchange,
 }
 
 /// A TCP connection being set up.
@@ -48,6 +50,7 @@ impl Dialing for TcpDialing {
                     // A descriptor is never negative, so it always converts.
                     handle: usize::try_from(socket.into_raw_fd()).unwrap_or(usize::MAX),
                     fast: true,
+                    exchange: Exchange::default(),
                 }
             }
             TcpDialing::Port { host, port } => {
@@ -57,6 +60,7 @@ impl Dialing for TcpDialing {
                     handle: seam::tcp_establish(host, *port)
                         .ok_or_else(|| reason(Stage::Connect, "HAL_TCP_Establish failed"))?,
                     fast: false,
+                    exchange: Exchange::default(),
                 }
             }
         };
@@ -67,7 +71,7 @@ impl Dialing for TcpDialing {
 impl Link for TcpLink {
     fn read(&self, buffer: &mut [u8], wanted: usize, timeout_ms: u32) -> Result<usize, LinkError> {
         let read = if self.fast {
-            seam::tcp_read_available(self.handle, buffer, timeout_ms)
+            seam::tcp_read_available(self.handle, buffer, timeout_ms, &self.exchange)
         } else {
             let wanted = wanted.min(buffer.len());
             // The contract takes no time-out below 1 (spec hal.md §4).
@@ -77,7 +81,9 @@ impl Link for TcpLink {
     }
 
     fn write(&self, bytes: &[u8], timeout_ms: u32) -> Result<usize, LinkError> {
-        seam::tcp_write(self.handle, bytes, timeout_ms).map_err(|error| map("write", error))
+        let written = seam::tcp_write(self.handle, bytes, timeout_ms);
+        self.exchange.wrote();
+        written.map_err(|error| map("write", error))
     }
 
     fn descriptor(&self) -> Option<i32> {

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use iotx::hal::diagnostics::{self, Stage};
+use iotx::hal::exchange::Exchange;
 use iotx::hal::seam::{self, StreamError, raw};
 use iotx::hal::tcp;
 
@@ -169,16 +170,22 @@ fn the_fast_path_takes_what_has_arrived() {
     let fd = tcp::fd_from_handle(pair.handle).expect("a descriptor");
     let mut buf = [0u8; 100];
     assert_eq!(
-        tcp::read_some(fd, &mut buf, Duration::from_millis(20)).expect("no error"),
+        tcp::read_some(
+            fd,
+            &mut buf,
+            Duration::from_millis(20),
+            &Exchange::default()
+        )
+        .expect("no error"),
         0
     );
     pair.peer.write_all(b"one").expect("write");
     assert_eq!(
-        tcp::read_some(fd, &mut buf, Duration::from_secs(10)).expect("data"),
+        tcp::read_some(fd, &mut buf, Duration::from_secs(10), &Exchange::default()).expect("data"),
         3
     );
     pair.peer.shutdown(Shutdown::Write).expect("shutdown");
-    let end = tcp::read_some(fd, &mut buf, Duration::from_secs(10));
+    let end = tcp::read_some(fd, &mut buf, Duration::from_secs(10), &Exchange::default());
     assert!(matches!(end, Err(tcp::StreamError::PeerClosed)));
 }
 

@@ -17,6 +17,7 @@ use super::mbed_resume::Keeper;
 use super::mbed_wire::Wire;
 use super::{TlsError, TlsSession, lock};
 use crate::hal::diagnostics::TlsInfo;
+use crate::hal::exchange::Exchange;
 use crate::hal::seam::{self, StreamError};
 use crate::hal::tcp;
 
@@ -34,6 +35,7 @@ pub struct Socket {
     handle: usize,
     /// Our own TCP default is in use: whatever has arrived can be read in one call.
     direct: bool,
+    exchange: Exchange,
 }
 
 impl Socket {
@@ -42,6 +44,7 @@ impl Socket {
         Socket {
             handle,
             direct: seam::tcp_is_default(),
+            exchange: Exchange::default(),
         }
     }
 
@@ -63,7 +66,12 @@ impl Socket {
         };
         input.resize(if self.direct { CHUNK } else { wanted }, 0);
         let result = if self.direct {
-            seam::tcp_read_available(self.handle, &mut input, deadline.remaining())
+            seam::tcp_read_available(
+                self.handle,
+                &mut input,
+                deadline.remaining(),
+                &self.exchange,
+            )
         } else {
             seam::tcp_read(self.handle, &mut input, deadline.for_call())
         };
@@ -90,6 +98,7 @@ impl Socket {
     ) -> Result<bool, StreamError> {
         while *sent < output.len() {
             *sent += seam::tcp_write(self.handle, &output[*sent..], deadline.for_call())?;
+            self.exchange.wrote();
             if *sent < output.len() && deadline.passed() {
                 return Ok(false);
             }
