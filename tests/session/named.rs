@@ -238,7 +238,7 @@ fn messages_nobody_takes_are_bounded_and_what_is_dropped_is_told() {
     assert_eq!(found.len(), HELD_MAX);
     assert_eq!(found[0].1, 2_u16.to_be_bytes());
     assert_eq!(found[HELD_MAX - 1].1, b"one too many");
-    assert!(HELD_BYTES_MAX >= HELD_MAX * 3072, "the count comes first");
+    const { assert!(HELD_BYTES_MAX >= HELD_MAX * 3072, "the count comes first") };
 }
 
 #[test]
