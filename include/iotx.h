@@ -813,11 +813,11 @@ int iotx_mqtt_set_store(const iotx_store_t *store);
  of key `name.n`. `struct_size` must be set; bounds may be changed afterwards, then the store goes to
  `iotx_mqtt_set_store`.
 
- `name` (1 to 64 bytes) is not copied and must stay unchanged while a client uses the store; NULL
- means `iotx_qos1`. `max_record` is 4096, what the default KV takes for a value: a port whose
+ `name` (1 to 64 bytes) is copied and kept as long as the process lives, at most 64 different ones;
+ NULL means `iotx_qos1`. `max_record` is 4096, what the default KV takes for a value: a port whose
  KV takes less must lower it. Each record is read back after it was written. Returns 0;
- `STATE_USER_INPUT_NULL_POINTER`; `STATE_USER_INPUT_OUT_RANGE` for a wrong `struct_size` or a name
- that is empty or too long. Any thread.
+ `STATE_USER_INPUT_NULL_POINTER`; `STATE_USER_INPUT_OUT_RANGE` for a wrong `struct_size`, a name that
+ is empty or too long, or one too many. Any thread.
 
  # Safety
  `store` is NULL or points to `struct_size` writable bytes; `name` is NULL or terminated.

@@ -33,6 +33,8 @@ const STATS_SIZES: RangeInclusive<usize> =
 
 /// Name of the KV store that is given none.
 const KV_NAME: &CStr = c"iotx_qos1";
+/// Different names of KV stores in one process: each is kept for its life.
+const KV_NAMES_MAX: usize = 64;
 /// Longest name of a KV store, bytes; with the place behind it still a key of the default KV.
 const KV_NAME_MAX: usize = 64;
 
@@ -239,11 +241,11 @@ pub unsafe extern "C" fn iotx_mqtt_set_store(store: *const iotx_store_t) -> c_in
 /// of key `name.n`. `struct_size` must be set; bounds may be changed afterwards, then the store goes to
 /// `iotx_mqtt_set_store`.
 ///
-/// `name` (1 to 64 bytes) is not copied and must stay unchanged while a client uses the store; NULL
-/// means `iotx_qos1`. `max_record` is 4096, what the default KV takes for a value: a port whose
+/// `name` (1 to 64 bytes) is copied and kept as long as the process lives, at most 64 different ones;
+/// NULL means `iotx_qos1`. `max_record` is 4096, what the default KV takes for a value: a port whose
 /// KV takes less must lower it. Each record is read back after it was written. Returns 0;
-/// `STATE_USER_INPUT_NULL_POINTER`; `STATE_USER_INPUT_OUT_RANGE` for a wrong `struct_size` or a name
-/// that is empty or too long. Any thread.
+/// `STATE_USER_INPUT_NULL_POINTER`; `STATE_USER_INPUT_OUT_RANGE` for a wrong `struct_size`, a name that
+/// is empty or too long, or one too many. Any thread.
 ///
 /// # Safety
 /// `store` is NULL or points to `struct_size` writable bytes; `name` is NULL or terminated.
@@ -262,7 +264,10 @@ pub unsafe extern "C" fn iotx_store_kv(store: *mut iotx_store_t, name: *const c_
         let context = match unsafe { cstr::bounded(name, KV_NAME_MAX) } {
             None if name.is_null() => KV_NAME.as_ptr(),
             None | Some([]) => return state::STATE_USER_INPUT_OUT_RANGE,
-            Some(_) => name,
+            Some(name) => match kept_name(name) {
+                Some(name) => name,
+                None => return state::STATE_USER_INPUT_OUT_RANGE,
+            },
         };
         let filled = iotx_store_t {
             struct_size,
@@ -279,6 +284,26 @@ pub unsafe extern "C" fn iotx_store_kv(store: *mut iotx_store_t, name: *const c_
         unsafe { store.write(filled) };
         state::STATE_SUCCESS
     })
+}
+
+/// Names of KV stores, so that the context of one stays valid without the application's help.
+static KV_NAMES: Mutex<Vec<CString>> = Mutex::new(Vec::new());
+
+/// A copy of `name` that lives as long as the process; None for one too many.
+fn kept_name(name: &[u8]) -> Option<*const c_char> {
+    // Entries are only added, each complete.
+    let mut names = KV_NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.iter().find(|known| known.as_bytes() == name) {
+        return Some(known.as_ptr());
+    }
+    if names.len() >= KV_NAMES_MAX {
+        return None;
+    }
+    let name = CString::new(name).ok()?;
+    // The bytes stay where they are when the list grows or is filled further.
+    let address = name.as_ptr();
+    names.push(name);
+    Some(address)
 }
 
 /// The KV key of a place.

@@ -824,7 +824,15 @@ def wrong_stores(library):
     c.memmove(larger, c.byref(Store(**{**good, "struct_size": len(larger)})), c.sizeof(Store))
     kv = Store(struct_size=c.sizeof(Store))
     kept = [kv.struct_size, library.iotx_store_kv(c.byref(kv), b"my.store"), kv.max_count, kv.max_record, kv.max_bytes, kv.drop_oldest]
+    # A name is copied: what the pointer leads to may change.
+    name = c.create_string_buffer(b"copied")
+    library.iotx_store_kv(c.byref(kv), name)
+    name.value = b"other"
+    copied = c.string_at(kv.context).decode()
+    many = [library.iotx_store_kv(c.byref(kv), f"name{number}".encode()) for number in range(70)]
+    again = library.iotx_store_kv(c.byref(kv), b"name0")
     return {
+        "copied": copied, "many": many, "again": again,
         "wrong": results, "good": library.iotx_mqtt_set_store(c.byref(Store(**good))), "larger": library.iotx_mqtt_set_store(larger),
         "none": library.iotx_mqtt_set_store(None), "kv": kept, "size": c.sizeof(Store),
         "kv_wrong": [library.iotx_store_kv(None, None), library.iotx_store_kv(c.byref(Store()), None),
@@ -839,6 +847,9 @@ def test_wrong_arguments_are_refused():
     null, wrong = STATE["STATE_USER_INPUT_NULL_POINTER"], STATE["STATE_USER_INPUT_OUT_RANGE"]
     assert value["wrong"] == [wrong] * 8 + [null] * 3
     assert value["good"] == value["larger"] == value["none"] == 0
+    # "my.store" and "copied" are two of the 64 names.
+    assert value["copied"] == "copied" and value["again"] == 0
+    assert value["many"] == [0] * 62 + [wrong] * 8
     assert value["kv"] == [value["size"], 0, 32, 4096, 32 * 4096, 0]
     assert value["kv_wrong"] == [null, wrong, wrong, wrong] and value["stats"] == [INVALID, null]
 
@@ -949,7 +960,6 @@ def many_clients(library, folder, port, ca, medium, die_then):
                                           remove=Remove(own.remove))
         client = Client(library, url=f"mqtts://localhost:{port}", client_id=f"client{number}", ca=ca,
                         store=c.addressof(store))
-        client.kept = store
         names[number] = client
         assert client.connect() == 0, client.error()
     # Topics as the standard allows them, which the SDK's rules would refuse.
