@@ -549,7 +549,7 @@ int iotx_client_options_init(iotx_client_options_t *options,
 
  Everything in `options` is checked and copied; the files named there are read. Nothing is sent. On
  failure `*client` becomes NULL, and `iotx_client_last_error` with NULL tells the reason to the
- calling thread. Returns 0 or a `STATE_USER_INPUT_*` code. To be given back with
+ calling thread. Returns 0, a `STATE_USER_INPUT_*` code or `STATE_SYS_DEPEND_MALLOC`. To be given back with
  `iotx_client_destroy`.
 
  # Safety

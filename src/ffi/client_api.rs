@@ -18,6 +18,7 @@ use super::client_types::{iotx_client_message_fn, iotx_client_options_t, iotx_cl
 use super::{barrier, cstr, mqtt_api};
 use crate::device::store::StoreStats;
 use crate::device::{Client, InCallback, OutMessage};
+use crate::hal::memory::{Watch, apart};
 use crate::state;
 
 /// Longest topic that is looked at, bytes (MQTT 3.1.1 §1.5.3).
@@ -117,7 +118,7 @@ pub unsafe extern "C" fn iotx_client_options_init(
 ///
 /// Everything in `options` is checked and copied; the files named there are read. Nothing is sent. On
 /// failure `*client` becomes NULL, and `iotx_client_last_error` with NULL tells the reason to the
-/// calling thread. Returns 0 or a `STATE_USER_INPUT_*` code. To be given back with
+/// calling thread. Returns 0, a `STATE_USER_INPUT_*` code or `STATE_SYS_DEPEND_MALLOC`. To be given back with
 /// `iotx_client_destroy`.
 ///
 /// # Safety
@@ -137,6 +138,7 @@ pub unsafe extern "C" fn iotx_client_create(
         }
         // SAFETY: not NULL, writable by the caller's promise.
         unsafe { client.write(std::ptr::null_mut()) };
+        let watch = Watch::begin();
         // SAFETY: the caller's promises on `options`.
         let built = unsafe {
             client_options::read(options).and_then(|options| client_options::build(&options))
@@ -152,8 +154,16 @@ pub unsafe extern "C" fn iotx_client_create(
             client: Client::new(built.config, Arc::clone(&host) as _),
             host,
         });
+        if watch.ran_out() {
+            drop(entry);
+            return refuse_creation(LastError {
+                code: state::STATE_SYS_DEPEND_MALLOC,
+                text: apart(|| "HAL_Malloc has no memory".to_owned()),
+            });
+        }
         let mut clients = CLIENTS.write().unwrap_or_else(PoisonError::into_inner);
-        clients.insert(handle, entry);
+        // The table stays when the clients are gone.
+        apart(|| clients.insert(handle, entry));
         drop(clients);
         // SAFETY: not NULL, writable by the caller's promise.
         unsafe { client.write(handle as *mut iotx_client_t) };

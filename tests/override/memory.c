@@ -195,7 +195,7 @@ int32_t HAL_TCP_Read(uintptr_t fd, char *buf, uint32_t len, uint32_t timeout_ms)
 /* ---- one life of a client ---------------------------------------------------------------------- */
 
 static int told, received;
-static int construct_failed, subscribe_failed;
+static int construct_failed, subscribe_failed, create_failed;
 
 static int on_state(int code, const char *text)
 {
@@ -243,6 +243,23 @@ static void sign(void)
     code = IOT_Sign_MQTT(IOTX_CLOUD_REGION_SHANGHAI, &meta, &out);
     CHECK(code == 0 || code == STATE_SYS_DEPEND_MALLOC);
     CHECK((code == 0) == (strlen(out.username) == strlen("one&memory")));
+}
+
+/* A client of the library's own interface: made, used off-line, destroyed. */
+static void own_client(void)
+{
+    iotx_client_options_t options;
+    iotx_client_t        *client = NULL;
+    int                   code;
+
+    iotx_client_options_init(&options, sizeof(options));
+    options.url       = "mqtt://127.0.0.1";
+    options.client_id = "memory";
+    code              = iotx_client_create(&options, &client);
+    CHECK((code == 0 && client != NULL) || (code == STATE_SYS_DEPEND_MALLOC && client == NULL));
+    create_failed += code != 0;
+    CHECK(iotx_client_destroy(client) == 0);
+    CHECK(live == 0);
 }
 
 static void session(void)
@@ -320,6 +337,7 @@ static long life(long n, const char *on)
     CHECK(mutex != NULL);
     HAL_MutexDestroy(mutex);
     sign();
+    own_client();
     session();
     CHECK(live == 0);
     return calls;
@@ -343,7 +361,7 @@ int main(void)
     for (n = 1; n <= all; n++) {
         life(n, " and on");
     }
-    CHECK(construct_failed > 2 && subscribe_failed > 2);
+    CHECK(construct_failed > 2 && subscribe_failed > 2 && create_failed > 2);
     life(0, "");
     printf("requests %ld refused %ld construct %d subscribe %d failures %d\n", all, refused, construct_failed,
            subscribe_failed, failures);
