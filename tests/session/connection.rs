@@ -273,6 +273,22 @@ fn check(world: &World, phase: Phase, event: Happening, action: Reaction) {
     }
 }
 
+/// The late news of an old link has done no harm: the attempt that was under way succeeds.
+fn comes_back(world: &World, phase: Phase) {
+    if matches!(phase, Phase::Closed | Phase::Online) {
+        return;
+    }
+    world.dial(Dial::Open);
+    world.manners(|manners| manners.connack = Some(0));
+    if phase == Phase::Greeting {
+        assert!(world.send(&connack(false, 0)));
+    }
+    world.pass(2_000);
+    assert!(world.client.is_online(), "{phase:?}");
+    let failed = |(code, text): &(i32, String)| *code != 0 && !text.starts_with("disconnected");
+    assert!(!world.states().iter().any(failed));
+}
+
 #[test]
 fn every_pair_of_the_connection() {
     for &phase in CONNECTION.states {
@@ -309,6 +325,9 @@ fn every_pair_of_the_connection() {
                 continue;
             }
             check(&world, phase, event, row.action);
+            if event == Happening::Broken {
+                comes_back(&world, phase);
+            }
         }
     }
 }

@@ -54,20 +54,28 @@ impl Connecting {
             );
             return Err(Failure::new(Stage::Resolve, text));
         }
-        let deadline = deadline_in(limits.total);
-        let stage = match host.parse::<IpAddr>() {
-            Ok(address) => Where::Trying(Trying::new(vec![SocketAddr::new(address, port)], limits)),
-            Err(_) => Where::Resolving {
-                lookup: Lookup::start(host, port)?,
-                until: deadline_in(limits.resolve.min(limits.total)),
-            },
-        };
-        Ok(Connecting {
+        match host.parse::<IpAddr>() {
+            Ok(address) => {
+                let trying = Trying::new(vec![SocketAddr::new(address, port)], limits);
+                Ok(Self::at(host, limits, Where::Trying(trying)))
+            }
+            Err(_) => Ok(Self::asking(host, limits, Lookup::start(host, port)?)),
+        }
+    }
+
+    /// Begins with a question that was asked already.
+    pub(super) fn asking(host: &str, limits: &Limits, lookup: Lookup) -> Self {
+        let until = deadline_in(limits.resolve.min(limits.total));
+        Self::at(host, limits, Where::Resolving { lookup, until })
+    }
+
+    fn at(host: &str, limits: &Limits, stage: Where) -> Self {
+        Connecting {
             host: host.to_owned(),
             limits: *limits,
-            deadline,
+            deadline: deadline_in(limits.total),
             stage,
-        })
+        }
     }
 
     /// Goes on for at most `wait`. `Ok(None)`: not connected yet, call again. After `Ok(Some(_))`

@@ -199,3 +199,28 @@ fn every_lookup_asks_again_in_a_thread_of_its_own() {
     let (first, second) = (told.recv(), told.recv());
     assert_ne!(first.expect("asked"), second.expect("asked again"));
 }
+
+#[test]
+fn a_step_does_not_wait_for_a_silent_resolver() {
+    static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let address = listener.local_addr().expect("address");
+    let (release, released) = mpsc::channel::<()>();
+    let lookup = Lookup::asking("slow.example", 1883, &UNDER_WAY, move |_, _| {
+        let _ = released.recv();
+        Ok(vec![address])
+    });
+    let limits = short_limits();
+    let mut connecting = Connecting::asking("slow.example", &limits, lookup.expect("starts"));
+    let start = Instant::now();
+    for _ in 0..3 {
+        let nothing = connecting.step(Duration::from_millis(20)).expect("goes on");
+        assert!(nothing.is_none());
+    }
+    let lasted = start.elapsed();
+    assert!(lasted >= Duration::from_millis(60), "{lasted:?}");
+    assert!(lasted < Duration::from_secs(2), "{lasted:?}");
+    release.send(()).expect("the resolver waits");
+    let socket = connecting.step(Duration::from_secs(10)).expect("connects");
+    assert!(socket.is_some());
+}
