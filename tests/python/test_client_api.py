@@ -696,6 +696,60 @@ def test_a_server_that_does_not_read(pki):
     assert len(received) == value["sent"] + 1
 
 
+def trickle(library, port):
+    client = Client(library, url=f"mqtt://127.0.0.1:{port}", client_id="a", nonblocking=1, queue_size=60_000,
+                    request_timeout_ms=500)
+    assert client.connect() == 0
+    end, full = time.monotonic() + 3, 0
+    while time.monotonic() < end:
+        while client.publish("t", b"x" * 2000) == 0:
+            pass
+        full += 1
+        client.poll(5)
+    return {"events": [row[0] for row in client.events], "full": full, "queued": client.stats()["queued_bytes"]}
+
+
+def test_a_server_that_reads_slowly_is_alive():
+    """The queue is never empty for six request time-outs, yet something is taken all the time."""
+    def script(connection):
+        connection.accept()
+        while connection.stream.recv(1000):
+            time.sleep(0.01)
+    with PlainServer(script) as server:
+        server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        value = run_isolated(trickle, port=server.port).value
+    assert value["events"] == ["CONNECTED"] and value["full"] > 10 and value["queued"] > 0
+
+
+def prompt(library, port):
+    """How long connect and poll take beyond what they wait for."""
+    client = Client(library, url=f"mqtt://127.0.0.1:{port}", client_id="a")
+    seconds = []
+
+    def timed(call):
+        started = time.monotonic()
+        assert call() == 0
+        seconds.append(time.monotonic() - started)
+    timed(client.connect)
+    timed(client.connect)
+    client.subscribe("t", by="own")
+    while not client.saw("SUBSCRIBED"):
+        timed(lambda: client.poll(5000))
+    client.publish("t", "x")
+    while not client.messages:
+        timed(lambda: client.poll(5000))
+    assert client.call("disconnect") == 0 and client.call("start") == 0
+    while not client.saw("RECONNECTED"):
+        timed(lambda: client.poll(5000))
+    return seconds
+
+
+def test_connect_and_poll_return_when_something_has_happened(start_mosquitto):
+    seconds = run_isolated(prompt, port=start_mosquitto().plain_port).value
+    # The client sleeps in slices of 200 ms and more.
+    assert max(seconds) < 0.15, seconds
+
+
 # ---- TLS --------------------------------------------------------------------------------------------
 
 def files(pki, tmp_path):
@@ -916,6 +970,31 @@ def test_log_callback():
     assert value["warnings"] == [] and value["after"] == []
     assert "client" in outcome.output and "connected" in outcome.output, "printed again"
     assert "hush-hush" not in outcome.output and "hush-hush" not in str(value)
+
+
+# ---- the SDK's own API --------------------------------------------------------------------------------
+
+def construct(library, host, port, ca=None):
+    device = Device(library, triple=tuple(NAMES.values()))
+    device.construct(host=host, port=port, **({"pub_key": ca} if ca else {}))
+    connected = device.handle is not None
+    return [connected, device.destroy() if connected else None]
+
+
+@pytest.mark.parametrize("scheme", ["mqtt", "tcp"])
+def test_the_host_of_the_sdk_may_carry_a_scheme(scheme):
+    with PlainServer(broker) as server:
+        assert run_isolated(construct, host=f"{scheme}://127.0.0.1", port=server.port).value == [True, 0]
+        assert "securemode=3" in server.packets("CONNECT")[0].client_id
+
+
+@pytest.mark.parametrize("scheme", ["mqtts", "ssl"])
+def test_pub_key_of_the_sdk_is_the_ca(pki, start_mosquitto, scheme):
+    port = start_mosquitto().port
+    host = f"{scheme}://localhost"
+    assert run_isolated(construct, host=host, port=port, ca=pki.text("root.crt")).value == [True, 0]
+    assert run_isolated(construct, host=host, port=port, ca=pki.text("other-root.crt")).value == [False, None]
+    assert run_isolated(construct, host=host, port=port).value == [False, None], "the built-in roots do not know it"
 
 
 # ---- programs of the documentation -------------------------------------------------------------------
