@@ -213,8 +213,15 @@ impl Client {
             Phase::Waiting => core.wait_until,
             Phase::Dialing | Phase::Greeting => now + ATTEMPT_STEP_MS,
             Phase::Online if self.unfinished.load(Ordering::Acquire) => now,
+            // A handler has come for messages that wait for one.
+            Phase::Online if core.held.retry && !core.held.is_empty() => now,
             Phase::Online => {
-                let timer = core.engine.next_timer_at().unwrap_or(now + WAIT_SLICE_MS);
+                let mut timer = core.engine.next_timer_at().unwrap_or(now + WAIT_SLICE_MS);
+                if core.engine.has_output() {
+                    // Then a peer that takes nothing is given up.
+                    let patience = self.config.limits.request_timeout_ms;
+                    timer = timer.min(core.stuck_since.unwrap_or(now) + patience);
+                }
                 match core.link.as_ref().and_then(|link| link.descriptor()) {
                     Some(_) => timer,
                     None => timer.min(now + NO_DESCRIPTOR_MS),
