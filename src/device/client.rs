@@ -585,11 +585,13 @@ impl Client {
             if core.epoch != epoch || core.link.is_none() {
                 return Err(LinkError::Closed);
             }
+            if sent > 0 {
+                core.stuck_since = None;
+            }
             if sent < bytes.len() {
                 core.engine.put_back(bytes.split_off(sent));
                 return Ok(false);
             }
-            core.stuck_since = None;
             // A burst, as of repeats after a reconnect, must not keep its memory for ever.
             if bytes.capacity() <= SPARE_MAX {
                 bytes.clear();
@@ -603,7 +605,7 @@ impl Client {
 }
 
 /// Drops a link. Another thread that waits on it holds it too, and would go on waiting.
-fn give_up(link: Option<Arc<dyn Link>>) {
+pub(super) fn give_up(link: Option<Arc<dyn Link>>) {
     if let Some(link) = link
         && Arc::strong_count(&link) > 1
     {

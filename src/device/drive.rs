@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::client::{Client, WAIT_SLICE_MS};
+use super::client::{Client, WAIT_SLICE_MS, give_up};
 use super::config::in_callback;
 use super::dispatch::Scratch;
 use super::states::{Happening, Phase, Reaction};
@@ -63,7 +63,7 @@ impl Client {
                 _ => None,
             }
         };
-        drop(link);
+        give_up(link);
         self.drop_attempt();
     }
 
@@ -83,11 +83,12 @@ impl Client {
         let mut scratch = Scratch::default();
         let mut code = state::STATE_SYS_DEPEND_NWK_TIMEOUT;
         loop {
-            if let Some(_token) = self
-                .reading
-                .take(end, || self.is_closed() || self.is_online())
-            {
-                self.pass(end, &mut scratch);
+            if self.is_online() {
+                return Ok(Ok(()));
+            }
+            let over = || self.is_closed() || self.is_online();
+            if let Some(_token) = self.reading.take(end, over) {
+                self.pass_in_parts(end, &mut scratch);
             }
             if self.is_online() {
                 return Ok(Ok(()));
@@ -124,10 +125,33 @@ impl Client {
         let mut scratch = Scratch::default();
         while !over() && seam::uptime_ms() < end {
             if let Some(_token) = self.reading.take(end, over) {
-                self.pass(end, &mut scratch);
+                self.pass_in_parts(end, &mut scratch);
             }
         }
         Ok(())
+    }
+
+    /// A pass that comes back when the connection has changed its state, before it waits for
+    /// input. The caller holds the reading token.
+    fn pass_in_parts(&self, end: u64, scratch: &mut Scratch) {
+        if self.is_online() {
+            self.pass(end, scratch);
+            return;
+        }
+        self.lifecycle(end);
+        let (phase, wait_until) = {
+            let core = self.core();
+            (core.phase, core.wait_until)
+        };
+        let until = match phase {
+            Phase::Waiting => end.min(wait_until),
+            Phase::Offline => end,
+            // There is more to do at once, or nothing ever.
+            _ => return,
+        };
+        let wait = until.saturating_sub(seam::uptime_ms()).min(WAIT_SLICE_MS);
+        // The slice fits, so the conversion cannot cut.
+        seam::sleep_ms(u32::try_from(wait).unwrap_or(0).max(1));
     }
 
     /// Does what is due and handles what has arrived, without waiting for anything but a connect
@@ -189,8 +213,15 @@ impl Client {
             Phase::Waiting => core.wait_until,
             Phase::Dialing | Phase::Greeting => now + ATTEMPT_STEP_MS,
             Phase::Online if self.unfinished.load(Ordering::Acquire) => now,
+            // A handler has come for messages that wait for one.
+            Phase::Online if core.held.retry && !core.held.is_empty() => now,
             Phase::Online => {
-                let timer = core.engine.next_timer_at().unwrap_or(now + WAIT_SLICE_MS);
+                let mut timer = core.engine.next_timer_at().unwrap_or(now + WAIT_SLICE_MS);
+                if core.engine.has_output() {
+                    // Then a peer that takes nothing is given up.
+                    let patience = self.config.limits.request_timeout_ms;
+                    timer = timer.min(core.stuck_since.unwrap_or(now) + patience);
+                }
                 match core.link.as_ref().and_then(|link| link.descriptor()) {
                     Some(_) => timer,
                     None => timer.min(now + NO_DESCRIPTOR_MS),

@@ -187,14 +187,14 @@ class PlainServer:
         self.connections = []
         self.errors = []
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listener = socket.create_server((address, 0), family=family)
-        self.port = self._listener.getsockname()[1]
+        self.listener = socket.create_server((address, 0), family=family)
+        self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
         while True:
             try:
-                stream, _ = self._listener.accept()
+                stream, _ = self.listener.accept()
             except OSError:
                 return
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -220,8 +220,8 @@ class PlainServer:
 
     def __exit__(self, kind, *_):
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
         for connection in self.connections:
             connection.close()
         assert kind is not None or self.errors == []

@@ -209,8 +209,8 @@ def test_structures_of_other_versions():
 
 # ---- a session --------------------------------------------------------------------------------------
 
-def session(library, port, host="127.0.0.1", **options):
-    client = Client(library, url=f"mqtt://{host}:{port}", client_id="device 1", **options)
+def session(library, port):
+    client = Client(library, url=f"mqtt://127.0.0.1:{port}", client_id="device 1")
     code = client.connect()
     handled, fallback = client.subscribe("home/+/temperature", 1, by="own"), client.subscribe("#", 0)
     client.until(lambda: client.saw("SUBSCRIBED", handled) and client.saw("SUBSCRIBED", fallback))
@@ -243,8 +243,9 @@ def test_session_with_mosquitto(pki, start_mosquitto):
 def test_what_connect_carries():
     """Without user name and password CONNECT has neither; the keep-alive is the one asked for."""
     with PlainServer(broker) as server:
-        run_isolated(session, port=server.port, keep_alive_s=90, clean_session=1)
-        run_isolated(session, port=server.port, username="user", password="pass")
+        url = {"url": f"mqtt://127.0.0.1:{server.port}", "client_id": "device 1"}
+        assert run_isolated(connect_code, **url, keep_alive_s=90, clean_session=1).value["code"] == 0
+        assert run_isolated(connect_code, **url, username="user", password="pass").value["code"] == 0
         first, second = server.packets("CONNECT")
     assert (first.flags, first.keep_alive, first.client_id) == (0x02, 90, "device 1")
     assert second.flags == 0xC0
@@ -257,7 +258,7 @@ def test_ipv6_literal():
     except OSError:
         pytest.skip("this machine has no IPv6 loopback")
     with server:
-        assert run_isolated(session, port=server.port, host="[::1]").value["codes"][0] == 0
+        assert run_isolated(connect_code, url=f"mqtt://[::1]:{server.port}", client_id="a").value["code"] == 0
 
 
 def many(library, port, count):
@@ -696,6 +697,125 @@ def test_a_server_that_does_not_read(pki):
     assert len(received) == value["sent"] + 1
 
 
+def stuck(library, port):
+    """An event loop whose server takes nothing: when does it notice, woken by the advertised times alone."""
+    client = Client(library, url=f"mqtt://127.0.0.1:{port}", client_id="a", nonblocking=1, request_timeout_ms=500)
+    assert client.connect() == 0
+    written = -1
+    while written != client.stats()["bytes_out"]:
+        # The system goes on taking data for a while.
+        written = client.stats()["bytes_out"]
+        while client.publish("t", b"x" * 10_000) == 0:
+            pass
+        time.sleep(0.1)
+        client.call("process")
+    started, waits = time.monotonic(), []
+    while not client.saw("DISCONNECTED") and time.monotonic() < started + 10:
+        wait, fd = client.call("next_timeout_ms"), client.call("fd")
+        waits.append(wait)
+        select.select([fd], [fd] if client.call("wants_write") else [], [], wait / 1000) if fd >= 0 else time.sleep(wait / 1000)
+        assert client.call("process") == 0
+    return {"seconds": time.monotonic() - started, "waits": waits, "events": client.events}
+
+
+def test_a_stuck_server_is_given_up_by_an_event_loop():
+    release = threading.Event()
+
+    def script(connection):
+        connection.accept()
+        release.wait(20)
+    with PlainServer(script) as server:
+        server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        value = run_isolated(stuck, port=server.port).value
+        release.set()
+    assert 0.2 < value["seconds"] < 3 and len(value["waits"]) < 20, value
+    lost = next(row for row in value["events"] if row[0] == "DISCONNECTED")
+    assert "takes no data" in lost[3]
+
+
+def held(library, port):
+    """A QoS 1 message that comes before its handler, in an event loop."""
+    client = Client(library, url=f"mqtt://127.0.0.1:{port}", client_id="a", on_message=MessageFn())
+    assert client.connect() == 0
+    client.publish("go", b"")
+    end = time.monotonic() + 5
+    while client.stats()["messages_in"] == 0 and time.monotonic() < end:
+        assert client.poll(50) == 0
+    before = [client.call("next_timeout_ms") > 1000, len(client.messages)]
+    client.subscribe("t", 1, by="own")
+    soon = client.call("next_timeout_ms")
+    client.call("process")
+    return {"before": before, "soon": soon, "messages": client.messages}
+
+
+def test_a_message_waits_for_its_handler():
+    def script(connection):
+        connection.accept()
+        connection.expect("PUBLISH")
+        connection.send(publish("t", "early", qos=1))
+        connection.serve()
+    with PlainServer(script) as server:
+        value = run_isolated(held, port=server.port).value
+        connection = server.connections[0]
+        wait_until(lambda: [item.name for item in connection.packets].count("PUBACK") == 1, 5, "acknowledged once")
+    assert value["before"] == [True, 0] and value["soon"] == 0
+    assert [message["payload"] for message in value["messages"]] == ["early"]
+
+
+def trickle(library, port):
+    client = Client(library, url=f"mqtt://127.0.0.1:{port}", client_id="a", nonblocking=1, queue_size=60_000,
+                    request_timeout_ms=500)
+    assert client.connect() == 0
+    end, full = time.monotonic() + 3, 0
+    while time.monotonic() < end:
+        while client.publish("t", b"x" * 2000) == 0:
+            pass
+        full += 1
+        client.poll(5)
+    return {"events": [row[0] for row in client.events], "full": full, "queued": client.stats()["queued_bytes"]}
+
+
+def test_a_server_that_reads_slowly_is_alive():
+    """The queue is never empty for six request time-outs, yet something is taken all the time."""
+    def script(connection):
+        connection.accept()
+        while connection.stream.recv(1000):
+            time.sleep(0.01)
+    with PlainServer(script) as server:
+        server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        value = run_isolated(trickle, port=server.port).value
+    assert value["events"] == ["CONNECTED"] and value["full"] > 10 and value["queued"] > 0
+
+
+def prompt(library, port):
+    """How long connect and poll take beyond what they wait for."""
+    client = Client(library, url=f"mqtt://127.0.0.1:{port}", client_id="a")
+    seconds = []
+
+    def timed(call):
+        started = time.monotonic()
+        assert call() == 0
+        seconds.append(time.monotonic() - started)
+    timed(client.connect)
+    timed(client.connect)
+    client.subscribe("t", by="own")
+    while not client.saw("SUBSCRIBED"):
+        timed(lambda: client.poll(5000))
+    client.publish("t", "x")
+    while not client.messages:
+        timed(lambda: client.poll(5000))
+    assert client.call("disconnect") == 0 and client.call("start") == 0
+    while not client.saw("RECONNECTED"):
+        timed(lambda: client.poll(5000))
+    return seconds
+
+
+def test_connect_and_poll_return_when_something_has_happened(start_mosquitto):
+    seconds = run_isolated(prompt, port=start_mosquitto().plain_port).value
+    # The client sleeps in slices of 200 ms and more.
+    assert max(seconds) < 0.15, seconds
+
+
 # ---- TLS --------------------------------------------------------------------------------------------
 
 def files(pki, tmp_path):
@@ -916,6 +1036,31 @@ def test_log_callback():
     assert value["warnings"] == [] and value["after"] == []
     assert "client" in outcome.output and "connected" in outcome.output, "printed again"
     assert "hush-hush" not in outcome.output and "hush-hush" not in str(value)
+
+
+# ---- the SDK's own API --------------------------------------------------------------------------------
+
+def construct(library, host, port, ca=None):
+    device = Device(library, triple=tuple(NAMES.values()))
+    device.construct(host=host, port=port, **({"pub_key": ca} if ca else {}))
+    connected = device.handle is not None
+    return [connected, device.destroy() if connected else None]
+
+
+@pytest.mark.parametrize("scheme", ["mqtt", "tcp"])
+def test_the_host_of_the_sdk_may_carry_a_scheme(scheme):
+    with PlainServer(broker) as server:
+        assert run_isolated(construct, host=f"{scheme}://127.0.0.1", port=server.port).value == [True, 0]
+        assert "securemode=3" in server.packets("CONNECT")[0].client_id
+
+
+@pytest.mark.parametrize("scheme", ["mqtts", "ssl"])
+def test_pub_key_of_the_sdk_is_the_ca(pki, start_mosquitto, scheme):
+    port = start_mosquitto().port
+    host = f"{scheme}://localhost"
+    assert run_isolated(construct, host=host, port=port, ca=pki.text("root.crt")).value == [True, 0]
+    assert run_isolated(construct, host=host, port=port, ca=pki.text("other-root.crt")).value == [False, None]
+    assert run_isolated(construct, host=host, port=port).value == [False, None], "the built-in roots do not know it"
 
 
 # ---- programs of the documentation -------------------------------------------------------------------
