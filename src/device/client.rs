@@ -603,7 +603,7 @@ impl Client {
 }
 
 /// Drops a link. Another thread that waits on it holds it too, and would go on waiting.
-fn give_up(link: Option<Arc<dyn Link>>) {
+pub(super) fn give_up(link: Option<Arc<dyn Link>>) {
     if let Some(link) = link
         && Arc::strong_count(&link) > 1
     {

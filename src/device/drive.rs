@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::client::{Client, WAIT_SLICE_MS};
+use super::client::{Client, WAIT_SLICE_MS, give_up};
 use super::config::in_callback;
 use super::dispatch::Scratch;
 use super::states::{Happening, Phase, Reaction};
@@ -63,7 +63,7 @@ impl Client {
                 _ => None,
             }
         };
-        drop(link);
+        give_up(link);
         self.drop_attempt();
     }
 

@@ -121,4 +121,12 @@ impl Link for CountedLink {
     fn accepted(&self) {
         self.link.accepted();
     }
+
+    fn interruptible(&self) -> bool {
+        self.link.interruptible()
+    }
+
+    fn interrupt(&self) {
+        self.link.interrupt();
+    }
 }
