@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <malloc.h>
 #include <time.h>
 
 #define BENCH_TOPIC "/bench/peer/user/get"
@@ -35,6 +35,7 @@ typedef struct {
     double started, cpu_started, ended;
     double *each; /* seconds of each connection or round trip */
     int measured;
+    size_t heap_before; /* "many" */
 } bench_args;
 
 static inline double bench_now(void)
@@ -127,6 +128,18 @@ static inline int bench_compare(const void *left, const void *right)
     return (l > r) - (l < r);
 }
 
+/* "many": begins and ends with the heap in use, which glibc counts. */
+static inline void bench_heap_begin(bench_args *a)
+{
+    a->heap_before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    bench_begin(a);
+}
+
+static inline double bench_heap_each(const bench_args *a)
+{
+    return (double)(mallinfo2().uordblks + mallinfo2().hblkhd - a->heap_before) / a->count;
+}
+
 /* Prints the result. The end is now, unless the peer has noted an earlier one in `ended`. */
 static inline void bench_report(bench_args *a)
 {
@@ -138,6 +151,9 @@ static inline void bench_report(bench_args *a)
         qsort(a->each, (size_t)a->measured, sizeof *a->each, bench_compare);
         printf(",\"p50_us\":%.2f,\"p99_us\":%.2f", 1e6 * a->each[a->measured / 2],
                1e6 * a->each[(size_t)a->measured * 99 / 100]);
+    }
+    if (bench_is(a, "many")) {
+        printf(",\"heap_bytes\":%.0f,\"threads\":%ld", bench_heap_each(a), bench_status("Threads"));
     }
     puts("}");
     fflush(stdout);

@@ -88,6 +88,36 @@ static void *construct(const char *ca)
     return client;
 }
 
+/* COUNT clients of the library's own interface. */
+static void many(void)
+{
+    iotx_client_t **clients = calloc((size_t)a.count, sizeof *clients);
+    int i;
+    bench_heap_begin(&a);
+    for (i = 0; i < a.count; i++) {
+        iotx_client_options_t options;
+        char url[300], id[40];
+        iotx_client_options_init(&options, sizeof options);
+        snprintf(url, sizeof url, "%s://%s:%d", a.ca_file == NULL ? "mqtt" : "mqtts", a.host, a.port);
+        snprintf(id, sizeof id, "bench-iotx-%d", i);
+        options.url = url;
+        options.client_id = id;
+        options.clean_session = 1;
+        options.ca.file = a.ca_file;
+        if (iotx_client_create(&options, &clients[i]) != 0 || iotx_client_connect(clients[i], 10000) != 0) {
+            bench_fail("client");
+        }
+    }
+    bench_report(&a);
+    for (i = 0; i < a.count; i++) {
+        if (iotx_client_is_connected(clients[i]) != 1) {
+            bench_fail("a client has lost its connection");
+        }
+        iotx_client_destroy(clients[i]);
+    }
+    free(clients);
+}
+
 int main(int argc, char **argv)
 {
     char *ca;
@@ -108,6 +138,10 @@ int main(int argc, char **argv)
     IOT_Ioctl(IOTX_IOCTL_SET_DEVICE_SECRET, (void *)"secret");
     memset(payload, 'x', (size_t)a.size);
 
+    if (bench_is(&a, "many")) {
+        many();
+        return 0;
+    }
     /* "connect" is about full handshakes. */
     iotx_tls_set_session_resumption(bench_is(&a, "resume"));
     if (bench_is(&a, "connect") || bench_is(&a, "resume")) {

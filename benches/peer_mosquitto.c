@@ -131,6 +131,19 @@ int main(int argc, char **argv)
         bench_report(&a);
         return 0;
     }
+    if (bench_is(&a, "many")) {
+        bench_heap_begin(&a);
+        for (i = 0; i < a.count; i++) {
+            m = open_client();
+            while (connected <= i) {
+                if (mosquitto_loop(m, 1000, 1) != MOSQ_ERR_SUCCESS) {
+                    bench_fail("loop");
+                }
+            }
+        }
+        bench_report(&a);
+        return 0;
+    }
     m = open_client();
     mosquitto_max_inflight_messages_set(m, 128);
     mosquitto_loop_start(m);

@@ -40,6 +40,9 @@ LIMITS = [
     ("idle CPU, ms/s", ("idle", 3000, "tls"), "cpu_ms_per_s", 0.05),
     ("peak RSS of an idle client, MB", ("idle", 3000, "plain"), "rss_mb", 3.0),
     ("peak RSS of an idle client, MB", ("idle", 3000, "tls"), "rss_mb", 4.0),
+    ("heap per client, 1000 in one process, KB", ("many", 0, "plain"), "heap_kb", 8),
+    ("heap per client, 1000 in one process, KB", ("many", 0, "tls"), "heap_kb", 66),
+    ("threads with 1000 clients", ("many", 0, "plain"), "threads", 1),
 ]
 # A broker this busy is the ceiling of every client.
 BROKER_BUSY = 0.8
@@ -55,6 +58,8 @@ def value(figures, case, metric, peer):
         return of_peer["cpu_us"] / 10
     if metric == "rss_mb":
         return of_peer["rss_kb"] / 1000
+    if metric == "heap_kb":
+        return of_peer["heap_bytes"] / 1000
     return of_peer.get(metric)
 
 
@@ -68,7 +73,7 @@ def show(number):
 
 def console_line(case, of_case):
     mode, size_, listener, _ = case
-    metric = "p50_us" if mode in ("connect", "resume", "rtt") else "cpu_ms_per_s" if mode == "idle" else "rate"
+    metric = "p50_us" if mode in ("connect", "resume", "rtt") else "cpu_ms_per_s" if mode == "idle" else "heap_bytes" if mode == "many" else "rate"
     parts = [f"{peer} {show(f[metric])} ({show(f['cpu_us'])} µs)" for peer, f in of_case.items()]
     return f"{mode} {size_} {listener} [{metric} (CPU each)]: " + ", ".join(parts)
 

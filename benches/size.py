@@ -7,15 +7,16 @@ from pathlib import Path
 
 # First match wins. Symbols are demangled: crate paths, or plain C names.
 PARTS = [
+    ("AES-GCM (RustCrypto)", re.compile(r"aes_gcm|ghash|polyval|\baes::|\bctr::|<aes|universal_hash|mbed_gcm|gcm_")),
     ("TLS (Mbed TLS and its binding)", re.compile(r"^(mbedtls_|mbedtls::|<mbedtls::|mbedtls_platform)|mbedtls::|"
-                                                  r"^(ecp_|mpi_|ssl_|x509_|aes_|sha\d|md_|oid_|pk_|rsa_|gcm_)")),
-    ("AES-GCM (RustCrypto)", re.compile(r"aes_gcm|ghash|polyval|\baes::|\bctr::|<aes|universal_hash")),
+                                                  r"^(ecp_|mpi_|ssl_|x509_|aes_|sha\d|md_|oid_|pk_|rsa_)")),
     ("codec (rumqttc, bytes)", re.compile(r"rumqttc|\bbytes::")),
     ("ours", re.compile(r"\biotx::|^iotx_|^IOT_|^HAL_|^default_|^utils_|^LITE_|^lite_|^infra_")),
     ("JSON (serde)", re.compile(r"serde|\bryu::|\bitoa::|zmij")),
     ("digests and zeroize", re.compile(r"sha1|sha2|md5|\bhmac::|digest::|zeroize|block_buffer")),
-    ("Rust standard library", re.compile(r"\b(std|core|alloc|gimli|addr2line|rustc_demangle|miniz_oxide|object|"
-                                         r"hashbrown|memchr)::|^_?rust_|^__rust")),
+    ("standard library: backtraces of a panic", re.compile(r"\b(gimli|addr2line|rustc_demangle|miniz_oxide|object)::|"
+                                                           r"backtrace")),
+    ("standard library: the rest", re.compile(r"\b(std|core|alloc|hashbrown|memchr)::|^_?rust_|^__rust")),
 ]
 
 
@@ -33,7 +34,7 @@ def parts(program):
     sizes = collections.Counter()
     for line in listing.splitlines():
         fields = line.split(maxsplit=3)
-        if len(fields) < 4 or fields[2] in "bBwWvV" and fields[2] in "bB":
+        if len(fields) < 4 or fields[2] in "bB":
             continue
         name = fields[3]
         part = next((label for label, pattern in PARTS if pattern.search(name)), "other")
@@ -41,9 +42,18 @@ def parts(program):
     return sizes
 
 
-def build(root, archive, out, native):
+def linker():
+    """Flags for the linker that makes the libraries, the one that comes with the Rust compiler."""
+    def rustc(*args):
+        return subprocess.run(["rustc", *args], check=True, capture_output=True, text=True).stdout
+
+    host = re.search(r"^host: (.*)$", rustc("-vV"), re.MULTILINE).group(1)
+    return ["-B" + str(Path(rustc("--print", "sysroot").strip()) / "lib/rustlib" / host / "bin/gcc-ld"), "-fuse-ld=lld"]
+
+
+def build(root, archive, out, native, flags=()):
     """The X.509 example, linked statically with `archive`."""
-    subprocess.run(["cc", "-O2", f"-I{root}/include", "-o", str(out), str(root / "c_examples" / "mqtt_example.c"),
+    subprocess.run(["cc", "-O2", *flags, f"-I{root}/include", "-o", str(out), str(root / "c_examples" / "mqtt_example.c"),
                     "-Wl,--gc-sections", str(archive), *native], check=True, capture_output=True, text=True)
 
 
@@ -73,7 +83,7 @@ def section(root):
                          f"{'≤ 800' if verdict != '–' else '–'} | {verdict} |")
             if raw.exists():
                 unstripped = Path(name) / f"{profile}.parts"
-                build(root, raw, unstripped, native)
+                build(root, raw, unstripped, native, linker())
                 tables.append((profile, parts(unstripped), total))
     if tables:
         labels = [label for label, _ in PARTS] + ["other"]

@@ -31,6 +31,7 @@ impl Client {
     /// Does what is due and reads once, waiting no longer than until `end`. The caller holds the
     /// reading token.
     pub(super) fn pass(&self, end: u64, scratch: &mut Scratch) {
+        let was_online = self.is_online();
         self.lifecycle(end);
         // What arrives during an attempt belongs to the attempt.
         if self.is_closed() || matches!(self.core().phase, Phase::Dialing | Phase::Greeting) {
@@ -43,6 +44,10 @@ impl Client {
         // Packets that arrived with earlier ones come before the network is asked again.
         if self.dispatch_buffered(end, scratch) {
             self.flush_in_pass(seam::uptime_ms(), end);
+            return;
+        }
+        if !was_online && self.is_online() {
+            // Somebody may wait for just this.
             return;
         }
         let (link, epoch, wanted, timer_at, wait_until) = {
