@@ -22,8 +22,9 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use super::seam::raw;
 
-/// The allocator of every product of the crate.
-#[global_allocator]
+/// The allocator of every product of the crate. Not under Miri, which cannot ask the linked port.
+#[cfg_attr(not(miri), global_allocator)]
+#[cfg_attr(miri, allow(dead_code))]
 static LIBRARY: LibraryMemory = LibraryMemory;
 
 /// See the module.

@@ -44,8 +44,11 @@ pub fn run(data: &[u8]) {
         .any(|window| window == begin);
     assert!(has_certificate || failure.stage == Stage::TlsConfig);
     if let Credentials::Certificate(identity) = &*options.credentials {
-        let secret = String::from_utf8_lossy(&identity.key_pem).into_owned();
-        let told = secret.len() > 16 && failure.text.contains(&secret);
+        // Lines of Base64; a shorter word or one with blanks may as well be one of ours.
+        let key = String::from_utf8_lossy(&identity.key_pem).into_owned();
+        let told = key
+            .split_ascii_whitespace()
+            .any(|line| line.len() >= 40 && failure.text.contains(line));
         assert!(!told, "the reason holds the key");
     }
 }
