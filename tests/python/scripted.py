@@ -235,7 +235,7 @@ class ScriptedServer:
         get it in place of TLS; at the address `hole` connects are never answered, on the same port;
         `certificates` has other certificates by number of the accepted socket."""
         self.script = script
-        self._plain = plain or {}
+        self._plain = {} if plain is None else plain
         self.accepted = 0
         self.connections = []
         self.errors = []
