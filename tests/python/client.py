@@ -11,6 +11,7 @@ import threading
 import time
 
 from iotx_abi import ROOT, STATE
+from ports import listen
 from scripted import Closed, Connection
 
 HEADER = re.sub(r"/\*.*?\*/", "", (ROOT / "include" / "iotx.h").read_text(), flags=re.DOTALL)
@@ -187,7 +188,7 @@ class PlainServer:
         self.connections = []
         self.errors = []
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.listener = socket.create_server((address, 0), family=family)
+        self.listener = listen(address, family=family)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -11,6 +11,8 @@ import struct
 import threading
 import time
 
+from ports import listen
+
 CONNACK_OK = bytes.fromhex("20 02 00 00")
 
 NAMES = {1: "CONNECT", 3: "PUBLISH", 4: "PUBACK", 8: "SUBSCRIBE", 10: "UNSUBSCRIBE", 12: "PINGREQ", 14: "DISCONNECT"}
@@ -244,7 +246,7 @@ class ScriptedServer:
         self._records = records
         if adjust is not None:
             adjust(self._context)
-        self._listener = socket.create_server((address, 0))
+        self._listener = listen(address)
         self.port = self._listener.getsockname()[1]
         self._hole = [] if hole is None else black_hole(hole, self.port)
         self._stopping = False

@@ -9,6 +9,7 @@ import pytest
 from device import Device
 from iotx_abi import INFORMATION, STATE
 from isolation import run_isolated
+from ports import listen
 from scripted import ScriptedServer
 
 TRIPLE = ("pk", "dn", "secret")
@@ -146,7 +147,7 @@ def test_no_client_certificate_for_a_server_that_does_not_ask(pki, start_platfor
 
 def mute_server(first_bytes):
     """A TCP server that sends some bytes, then keeps the connection open and silent."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen()
     held = []
 
     def accept():
@@ -183,7 +184,7 @@ def test_not_a_tls_server(pki, name, first):
 
 
 def test_nobody_listens(pki):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
+    with listen() as probe:
         port = probe.getsockname()[1]
     value = run_isolated(connect, credentials={**pki.trust(), "triple": TRIPLE}, host="localhost", port=port).value
     assert not value["was_connected"]
