@@ -15,7 +15,7 @@ use once_cell::sync::Lazy;
 use super::client_host::{self, ClientHost, LastError};
 use super::client_options;
 use super::client_types::{iotx_client_message_fn, iotx_client_options_t, iotx_client_t};
-use super::{barrier, cstr, mqtt_api};
+use super::{barrier, cstr, hal_in_use, mqtt_api};
 use crate::device::store::StoreStats;
 use crate::device::{Client, InCallback, OutMessage};
 use crate::hal::memory::{Watch, apart};
@@ -147,6 +147,7 @@ pub unsafe extern "C" fn iotx_client_create(
             Ok(built) => built,
             Err(error) => return refuse_creation(error),
         };
+        hal_in_use::announce();
         let handle = mqtt_api::new_handle();
         let host = Arc::new(ClientHost::new(handle, built.on_event));
         let entry = Arc::new(Entry {

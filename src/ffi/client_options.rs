@@ -172,8 +172,9 @@ pub(super) unsafe fn build(options: &iotx_client_options_t) -> Checked<Built> {
         // SAFETY: the caller's promise on what `store` points to.
         match unsafe { store_api::config(options.store) } {
             Ok(store) => Some(store),
-            Err(_) => {
-                return invalid(
+            Err(code) => {
+                return refuse(
+                    code,
                     "store has a wrong struct_size, a number out of range, or no function",
                 );
             }

@@ -102,7 +102,7 @@ REFUSED = [
     ("psk and certificate", {**TLS, "psk": b"key", "psk_identity": "me", "certificate": PEM, "key": PEM}, INVALID,
      "psk and a client certificate exclude"),
     ("psk and key", {**TLS, "psk": b"key", "psk_identity": "me", "key": PEM}, INVALID, "psk and a client certificate"),
-    ("store without functions", {**PLAIN, "store": "zeros"}, INVALID, "store has a wrong struct_size"),
+    ("store of size 0", {**PLAIN, "store": "zeros"}, RANGE, "store has a wrong struct_size"),
     ("psk file absent", {**TLS, "psk": {"file": "/absent"}}, INVALID, "psk.file cannot be read"),
 ]
 SECRETS = ("hush",)
