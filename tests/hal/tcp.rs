@@ -285,3 +285,21 @@ fn c_handles_signals_and_high_descriptors() {
             .arg(resetting.to_string()),
     );
 }
+
+#[test]
+fn an_interrupted_wait_ends_at_once_and_leaves_the_handle_valid() {
+    let pair = Pair::new();
+    let handle = pair.handle;
+    let start = Instant::now();
+    let (waiting, began) = std::sync::mpsc::channel();
+    let reader = thread::spawn(move || {
+        waiting.send(()).expect("somebody waits");
+        seam::tcp_read_available(handle, &mut [0; 10], 30_000, &Exchange::default())
+    });
+    began.recv().expect("the reader began");
+    seam::tcp_interrupt(handle);
+    let end = reader.join().expect("no panic");
+    assert_eq!(end, Err(StreamError::PeerClosed));
+    assert!(start.elapsed() < Duration::from_secs(10));
+    // Dropping the pair shows that the handle still wants to be destroyed.
+}

@@ -1,6 +1,7 @@
 """Messages against a scripted server: delivery, acknowledgement, limits, callbacks, reconnect."""
 
 import ctypes as c
+import threading
 import time
 
 import pytest
@@ -239,6 +240,29 @@ def test_subscribe_sync_timeout(pki):
     (result, seconds), _ = run(pki, sync_timeout, script)
     assert result == STATE["STATE_MQTT_SYNC_SUB_TIMEOUT"]
     assert 0.65 < seconds < 2
+
+
+# -- two threads ------------------------------------------------------------------------------
+
+
+def destroy_under_yield(library, ca, port):
+    device = connected(library, ca, port)
+
+    def wait():
+        library.IOT_MQTT_Yield(device.handle, 20_000)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.2)  # The reader waits for the network by now; if not, there is nothing to wake.
+    start = time.monotonic()
+    device.destroy()
+    thread.join()
+    return time.monotonic() - start
+
+
+def test_destroy_wakes_a_waiting_yield(pki):
+    seconds, _ = run(pki, destroy_under_yield)
+    assert seconds < 0.5, "a waiting reader looks by itself once a second"
 
 
 # -- inside callbacks -------------------------------------------------------------------------

@@ -354,3 +354,26 @@ fn allocator_hooks_are_taken_whole_or_refused() {
         assert_eq!(hal::iotx_port_tls_is_default(), 1);
     }
 }
+
+#[test]
+fn an_interrupted_reader_returns_at_once() {
+    let mut server = Server::start("server", "rsa.key", &["-state", "-msg"]);
+    let session = connect(server.port);
+    let inner = iotx::hal::tls::lookup(session.0).expect("open handle");
+    assert!(inner.interruptible(), "the TCP port is ours");
+    let (waiting, began) = std::sync::mpsc::channel();
+    let reader = {
+        let inner = Arc::clone(&inner);
+        thread::spawn(move || {
+            waiting.send(()).expect("somebody waits");
+            timed(|| inner.read(&mut [0; 1], 30_000))
+        })
+    };
+    began.recv().expect("the reader began");
+    inner.interrupt();
+    let (end, time) = reader.join().expect("no panic");
+    assert_eq!(end, Err(iotx::hal::tls::TlsError::Closed));
+    assert!(time < SOON, "{time:?}");
+    // The peer was told.
+    server.wait_for("close_notify");
+}
