@@ -168,8 +168,11 @@ pub fn client_packets(mut bytes: &[u8]) -> Option<usize> {
     Some(count)
 }
 
-/// MQTT 3.1.1 §4.7.1 by recursion over the levels.
+/// MQTT 3.1.1 §4.7.1 by recursion over the levels, and §4.7.2.
 pub fn matches(filter: &[u8], topic: &[u8]) -> bool {
+    if topic.starts_with(b"$") && (filter.starts_with(b"+") || filter.starts_with(b"#")) {
+        return false;
+    }
     fn levels(text: &[u8]) -> Vec<&[u8]> {
         text.split(|byte| *byte == b'/').collect()
     }

@@ -13,3 +13,4 @@ pub mod pem;
 pub mod record;
 pub mod sign;
 pub mod topic;
+pub mod url;

@@ -1,7 +1,7 @@
 //! One stored QoS 1 message: what is read is what was written, and nothing else is read.
 
 use iotx::device::store::record::{Broken, OVERHEAD, Record};
-use iotx::mqtt::topic;
+use iotx::mqtt::topic::Rules;
 use sha2::{Digest, Sha256};
 
 use super::super::input::Input;
@@ -19,7 +19,7 @@ fn read(bytes: &[u8]) {
     match Record::decode(bytes) {
         Ok(record) => {
             assert_ne!(record.packet_id, 0);
-            assert_eq!(topic::check_name(record.topic.as_bytes()), Ok(()));
+            assert_eq!(Rules::Standard.check_name(record.topic.as_bytes()), Ok(()));
             let again = record.encode().expect("was one");
             assert_eq!(
                 again.len(),
@@ -52,7 +52,7 @@ fn write(data: &[u8]) {
     };
     let mut bytes = record.encode().expect("short enough").to_vec();
     assert_eq!(bytes.len(), OVERHEAD + name.len() + record.payload.len());
-    let legal = number != 0 && topic::Rules::Standard.check_name(name.as_bytes()).is_ok();
+    let legal = number != 0 && Rules::Standard.check_name(name.as_bytes()).is_ok();
     assert_eq!(Record::decode(&bytes).is_ok(), legal, "{record:?}");
     if legal {
         assert_eq!(Record::decode(&bytes), Ok(record));

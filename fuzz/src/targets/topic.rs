@@ -1,6 +1,6 @@
 //! Rules for topic names and filters, and matching, against a reference that is as plain as the rules.
 
-use iotx::mqtt::topic;
+use iotx::mqtt::topic::{self, Rules};
 use iotx::state::{
     STATE_MQTT_TOPIC_BUF_TOO_SHORT, STATE_MQTT_UNEXP_TOPIC_FORMAT, STATE_USER_INPUT_INVALID,
 };
@@ -16,14 +16,39 @@ pub fn run(data: &[u8]) {
         assert_eq!(topic::check_name(text), expected(text, false), "{text:?}");
         assert_eq!(topic::check_filter(text), expected(text, true), "{text:?}");
     }
-    // Names that pass the check are the only ones that a client asks about, but a server may send others.
-    if topic::check_filter(first).is_ok() {
+    for text in [first, second] {
+        let legal = standard(text, false);
+        assert_eq!(Rules::Standard.check_name(text).is_ok(), legal, "{text:?}");
+        let legal = standard(text, true);
+        assert_eq!(
+            Rules::Standard.check_filter(text).is_ok(),
+            legal,
+            "{text:?}"
+        );
+    }
+    // Filters that pass the check are the only ones that a client asks about; a server may send any name.
+    if Rules::Standard.check_filter(first).is_ok() {
         assert_eq!(
             topic::matches(first, second),
             reference::matches(first, second),
             "{first:?} {second:?}"
         );
     }
+}
+
+/// MQTT 3.1.1 §4.7: one level after the other.
+fn standard(text: &[u8], filter: bool) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else {
+        return false;
+    };
+    let levels: Vec<&str> = text.split('/').collect();
+    let last = levels.len() - 1;
+    let legal = |(at, level): (usize, &&str)| match *level {
+        "+" => filter,
+        "#" => filter && at == last,
+        level => !level.contains(['+', '#', '\0']),
+    };
+    !text.is_empty() && text.len() <= 65_535 && levels.iter().enumerate().all(legal)
 }
 
 fn expected(text: &[u8], filter: bool) -> Result<(), i32> {
