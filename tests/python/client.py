@@ -232,3 +232,35 @@ def broker(connection):
     """Accepts and answers like a plain broker."""
     connection.accept()
     connection.serve()
+
+
+# Options that do for a client which is not to connect, and the names of a device.
+PLAIN = {"url": "mqtt://127.0.0.1", "client_id": "a"}
+TLS = {"url": "mqtts://127.0.0.1", "client_id": "a"}
+NAMES = {"product_key": "a1MZxOdcBnO", "device_name": "example1", "device_secret": "jiPvZkVO9lhNj2Q9f2KdP4Yln7ACJI3X"}
+
+
+def refusals(library, cases):
+    """Scenario: code and text of the refusal of each case, [0, ""] for options that are taken."""
+    found = []
+    for options in cases:
+        decoded = {key: bytes(value) if isinstance(value, list) else value for key, value in options.items()}
+        if "store" in decoded:
+            zeros = c.create_string_buffer(256)
+            decoded["store"] = c.addressof(zeros)
+        try:
+            Client(library, **decoded)
+            found.append([0, ""])
+        except Refused as refused:
+            found.append([refused.code, refused.text])
+    return found
+
+
+def connect_code(library, timeout_ms=5000, **options):
+    """Scenario: what iotx_client_connect comes to with these options."""
+    client = Client(library, **options)
+    started = time.monotonic()
+    code = client.connect(timeout_ms)
+    seconds = time.monotonic() - started
+    return {"code": code, "seconds": seconds, "error": client.error(), "events": client.events,
+            "timeout": client.call("next_timeout_ms"), "stats": client.stats()}
