@@ -28,6 +28,8 @@ TARGETS = [
     ("connect, µs", ("connect", 0, "plain"), "p50_us", "libmosquitto", "max", 0.6),
     ("connect TLS, mutual, RSA server, µs", ("connect", 0, "rsa"), "p50_us", "raw", "max", 1.1),
     ("connect TLS, mutual, ECDSA server, µs", ("connect", 0, "ecdsa"), "p50_us", "raw", "max", 1.1),
+    ("connect TLS, mutual, RSA server, CPU µs", ("connect", 0, "rsa"), "cpu_us", "raw", "max", 1.1),
+    ("connect TLS, mutual, ECDSA server, CPU µs", ("connect", 0, "ecdsa"), "cpu_us", "raw", "max", 1.1),
     ("CPU s per 100 k QoS 0", ("pub0", 64, "plain"), "cpu", "libmosquitto", "max", 0.6),
     ("CPU s per 100 k QoS 0", ("pub0", 64, "tls"), "cpu", "libmosquitto", "max", 1.0),
     ("CPU s per 100 k QoS 0", ("pub0", 1024, "tls"), "cpu", "libmosquitto", None, None),
