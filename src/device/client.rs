@@ -39,8 +39,9 @@ const YIELD_ZERO_MS: u64 = 10;
 /// a client that is destroyed by another thread goes on waiting.
 pub(super) const WAIT_SLICE_MS: u64 = 200;
 /// The same on a connection whose waits can be interrupted: bounds how late a timer runs that
-/// another thread has set meanwhile. Longer sleep means less idle processor time.
-pub(super) const WAIT_SLICE_INTERRUPTIBLE_MS: u64 = 1_000;
+/// another thread has set meanwhile. Longer sleep means less idle processor time; this is one
+/// sleep for a Yield of a second, which lasts a millisecond more.
+pub(super) const WAIT_SLICE_INTERRUPTIBLE_MS: u64 = 1_100;
 /// How long Destroy tries to get its DISCONNECT packet out, milliseconds.
 const DISCONNECT_WRITE_MS: u64 = 1_000;
 

@@ -1,4 +1,5 @@
-//! Whether the answer to what a thread has just sent is worth a moment of looking for.
+//! When a reader sleeps: whether a near answer is worth a moment of looking for, and whether a
+//! stream of messages is worth a moment of gathering.
 //!
 //! A thread that sleeps until its answer comes is woken by the kernel, which costs both sides more
 //! than a near server takes to answer. So after a thread has written and reads next, it looks for
@@ -6,11 +7,28 @@
 //! while answers keep coming that fast: a server farther away costs one such moment per connection,
 //! an idle connection none.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+//!
+//! The other way round, when messages come one after the other faster than they can be waited for one
+//! by one, each of them would wake the reader, at the expense of the sender as well. Then the reader
+//! rests for [`GATHER`] and takes what has come meanwhile in one call, as network cards do with
+//! their interrupts. It goes on only while that brings more than single reads did; a conversation, where each
+//! message waits for the one before, is never that fast.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long to look before sleeping.
 pub const LOOK: Duration = Duration::from_micros(50);
+
+/// How long a reader lets messages gather. The system's timer adds about half as much again.
+pub const GATHER: Duration = Duration::from_micros(100);
+/// Reads that must follow each other within [`CLOSE`] before anything is gathered.
+const STREAM: u32 = 32;
+/// Distance of two reads of a stream.
+const CLOSE: Duration = Duration::from_micros(20);
+/// What gathering must bring, as a multiple of a single read.
+const WORTH: usize = 3;
 
 /// What is known of one connection. Any thread.
 #[derive(Debug)]
@@ -19,6 +37,12 @@ pub struct Exchange {
     writer: AtomicUsize,
     /// The last answer came within [`LOOK`]. Assumed of a new connection.
     quick: AtomicBool,
+    /// Reads so far that followed each other closely.
+    close: AtomicU32,
+    /// When the last read brought something, nanoseconds since the process began to count.
+    last_at: AtomicU64,
+    /// Bytes of the last read before gathering began.
+    single: AtomicUsize,
 }
 
 impl Default for Exchange {
@@ -26,6 +50,9 @@ impl Default for Exchange {
         Exchange {
             writer: AtomicUsize::new(0),
             quick: AtomicBool::new(true),
+            close: AtomicU32::new(0),
+            last_at: AtomicU64::new(0),
+            single: AtomicUsize::new(0),
         }
     }
 }
@@ -48,6 +75,38 @@ impl Exchange {
             }
         })
     }
+}
+
+impl Exchange {
+    /// Whether to let data gather before the next read.
+    pub fn gathers(&self) -> bool {
+        self.close.load(Ordering::Relaxed) >= STREAM
+    }
+
+    /// A read brought `bytes` at `now` into a buffer of `room`; `gathered` as [`Exchange::gathers`]
+    /// said before it.
+    pub fn arrived(&self, now: Instant, bytes: usize, room: usize, gathered: bool) {
+        let at = nanoseconds(now);
+        let distance = at.saturating_sub(self.last_at.swap(at, Ordering::Relaxed));
+        let goes_on = if gathered {
+            bytes >= WORTH * self.single.load(Ordering::Relaxed)
+        } else {
+            self.single.store(bytes, Ordering::Relaxed);
+            // What fills half of the buffer needs no gathering.
+            u128::from(distance) < CLOSE.as_nanos() && bytes < room / 2
+        };
+        match goes_on {
+            true if gathered => {}
+            true => drop(self.close.fetch_add(1, Ordering::Relaxed)),
+            false => self.close.store(0, Ordering::Relaxed),
+        }
+    }
+}
+
+fn nanoseconds(at: Instant) -> u64 {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    let begin = BEGIN.get_or_init(Instant::now);
+    u64::try_from(at.saturating_duration_since(*begin).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The wait for one answer.
@@ -130,5 +189,43 @@ mod tests {
         });
         assert!(exchange.answer().is_some());
         assert!(exchange.answer().is_none(), "one answer per question");
+    }
+
+    /// Reads of `bytes` each, `distance` apart; which of them gathered.
+    fn reads(exchange: &Exchange, count: usize, bytes: usize, distance: Duration) -> usize {
+        let mut now = Instant::now();
+        let mut gathered = 0;
+        for _ in 0..count {
+            now += distance;
+            let gathers = exchange.gathers();
+            gathered += usize::from(gathers);
+            // While it rests more comes, if there is more.
+            let bytes = if gathers && distance < CLOSE {
+                12 * bytes
+            } else {
+                bytes
+            };
+            exchange.arrived(now, bytes, 16_384, gathers);
+        }
+        gathered
+    }
+
+    #[test]
+    fn a_stream_is_gathered_and_nothing_else_is() {
+        let close = Duration::from_micros(8);
+        let gathered = reads(&Exchange::default(), 100, 80, close);
+        // The first read has none before it to be close to.
+        assert!((66..=68).contains(&gathered), "{gathered}");
+        // A conversation, at whatever pace one can be held.
+        assert_eq!(
+            reads(&Exchange::default(), 1000, 80, Duration::from_micros(25)),
+            0
+        );
+        // Large reads have gathered by themselves.
+        assert_eq!(reads(&Exchange::default(), 1000, 12_000, close), 0);
+        // A stream that ends: one read that was not worth the rest, then none.
+        let exchange = Exchange::default();
+        assert!(reads(&exchange, 100, 80, close) > 0);
+        assert_eq!(reads(&exchange, 100, 80, Duration::from_millis(1)), 1);
     }
 }

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, GATHER};
 
 pub use connect::{Connecting, connect};
 
@@ -205,6 +205,10 @@ pub fn read_some(
     }
     let mut deadline = Deadline::new(timeout);
     let mut answer = exchange.answer();
+    let gathers = answer.is_none() && timeout > GATHER && exchange.gathers();
+    if gathers {
+        std::thread::sleep(GATHER);
+    }
     loop {
         let received = receive(fd, buf).map_err(StreamError::Io)?;
         if let Some(answer) = &mut answer {
@@ -217,7 +221,10 @@ pub fn read_some(
         }
         match received {
             Some(0) => return Err(StreamError::PeerClosed),
-            Some(got) => return Ok(got),
+            Some(got) => {
+                exchange.arrived(Instant::now(), got, buf.len(), gathers);
+                return Ok(got);
+            }
             None => {}
         }
         if wait_for(fd, libc::POLLIN, deadline.at()).map_err(StreamError::Io)? == 0 {
