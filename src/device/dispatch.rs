@@ -67,7 +67,9 @@ impl Client {
         let now = seam::uptime_ms();
         let until = end.min(timer_at.unwrap_or(u64::MAX)).min(wait_until);
         let slice = match &link {
-            Some(link) if link.interruptible() => WAIT_SLICE_INTERRUPTIBLE_MS,
+            Some(link) if link.interruptible() && seam::clock_is_default() => {
+                WAIT_SLICE_INTERRUPTIBLE_MS
+            }
             _ => WAIT_SLICE_MS,
         };
         let wait = until.saturating_sub(now).min(slice);

@@ -70,6 +70,7 @@ pub mod raw {
         pub fn iotx_port_tls_is_default() -> c_int;
         pub fn iotx_port_random_is_default() -> c_int;
         pub fn iotx_port_memory_is_default() -> c_int;
+        pub fn iotx_port_clock_is_default() -> c_int;
         pub fn iotx_port_os_replaced(count: *mut c_uint) -> c_uint;
         pub fn iotx_port_tcp_replaced(count: *mut c_uint) -> c_uint;
         pub fn iotx_port_tls_replaced(count: *mut c_uint) -> c_uint;
@@ -141,6 +142,13 @@ pub unsafe fn free(block: NonNull<u8>) {
 pub fn uptime_ms() -> u64 {
     // SAFETY: no preconditions.
     uptime::extend(unsafe { raw::HAL_UptimeMs() })
+}
+
+/// Whether the clock is our own, which never goes back. A port's may, and the time since it was last
+/// asked is lost then: it has to be asked often.
+pub fn clock_is_default() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { raw::iotx_port_clock_is_default() != 0 }
 }
 
 /// Sleeps for `ms` milliseconds.

@@ -276,6 +276,12 @@ int iotx_port_random_is_default(void)
     return IS_OURS(HAL_Random);
 }
 
+/* 1 if HAL_UptimeMs is the default port, which never goes back. */
+int iotx_port_clock_is_default(void)
+{
+    return IS_OURS(HAL_UptimeMs);
+}
+
 /* ---- only in 2.x and 3.0 --------------------------------------------------------------------- */
 
 extern int iotx_port_get_product_key(char *product_key);
