@@ -95,10 +95,10 @@ impl Exchange {
             // What fills half of the buffer needs no gathering.
             u128::from(distance) < CLOSE.as_nanos() && bytes < room / 2
         };
-        match goes_on {
-            true if gathered => {}
-            true => drop(self.close.fetch_add(1, Ordering::Relaxed)),
-            false => self.close.store(0, Ordering::Relaxed),
+        if !goes_on {
+            self.close.store(0, Ordering::Relaxed);
+        } else if !gathered {
+            self.close.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
