@@ -48,6 +48,17 @@ pub(super) struct AttemptError {
     pub(super) silent: bool,
 }
 
+/// The stage of a failure in one word, as its event begins.
+fn word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resolve => "resolve",
+        Stage::Connect | Stage::Traffic => "connect",
+        Stage::TlsHandshake => "tls",
+        Stage::TlsVerify => "verify",
+        Stage::TlsConfig => "config",
+    }
+}
+
 impl AttemptError {
     fn connack(code: i32, text: &str) -> Self {
         AttemptError {
@@ -64,16 +75,12 @@ impl AttemptError {
     }
 
     fn network(failure: &Failure) -> Self {
-        let (word, code) = match failure.stage {
-            Stage::Resolve => ("resolve", state::STATE_SYS_DEPEND_NWK_CLOSE),
-            Stage::Connect | Stage::Traffic => ("connect", state::STATE_SYS_DEPEND_NWK_CLOSE),
-            Stage::TlsHandshake => ("tls", state::STATE_SYS_DEPEND_NWK_CLOSE),
-            Stage::TlsVerify => ("verify", state::ERROR_CERT_VERIFY_FAIL),
-            Stage::TlsConfig => ("config", state::STATE_SYS_DEPEND_NWK_CLOSE),
-        };
         AttemptError {
-            code,
-            text: format!("{word}: {}", failure.text),
+            code: match failure.stage {
+                Stage::TlsVerify => state::ERROR_CERT_VERIFY_FAIL,
+                _ => state::STATE_SYS_DEPEND_NWK_CLOSE,
+            },
+            text: format!("{}: {}", word(failure.stage), failure.text),
             retry: !matches!(failure.stage, Stage::TlsVerify | Stage::TlsConfig),
             silent: false,
         }
@@ -117,7 +124,7 @@ impl AttemptError {
 
     fn over(stage: &AttemptStage, bound_ms: u64) -> Self {
         let word = match stage {
-            AttemptStage::Dialing(_) => "connect",
+            AttemptStage::Dialing(dialing) => word(dialing.stage()),
             AttemptStage::Greeting { .. } => "connack",
         };
         AttemptError {

@@ -6,7 +6,6 @@
 //! up to [`LOOK`] before it sleeps, letting other threads run between the looks. It does so only
 //! while answers keep coming that fast: a server farther away costs one such moment per connection,
 //! an idle connection none.
-
 //!
 //! The other way round, when messages come one after the other faster than they can be waited for one
 //! by one, each of them would wake the reader, at the expense of the sender as well. Then the reader
@@ -43,6 +42,8 @@ pub struct Exchange {
     last_at: AtomicU64,
     /// Bytes of the last read before gathering began.
     single: AtomicUsize,
+    /// The last wait ended without data.
+    idle: AtomicBool,
 }
 
 impl Default for Exchange {
@@ -53,6 +54,7 @@ impl Default for Exchange {
             close: AtomicU32::new(0),
             last_at: AtomicU64::new(0),
             single: AtomicUsize::new(0),
+            idle: AtomicBool::new(false),
         }
     }
 }
@@ -81,6 +83,20 @@ impl Exchange {
     /// Whether to let data gather before the next read.
     pub fn gathers(&self) -> bool {
         self.close.load(Ordering::Relaxed) >= STREAM
+    }
+
+    /// Whether the last wait ended without data. The next one then begins with the wait instead
+    /// of a look: on an idle connection that halves the system calls.
+    pub fn idle(&self) -> bool {
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    /// A wait ended, with data or without.
+    pub fn waited(&self, idle: bool) {
+        // Only written when it changes: the cache line stays with the reader.
+        if self.idle() != idle {
+            self.idle.store(idle, Ordering::Relaxed);
+        }
     }
 
     /// A read brought `bytes` at `now` into a buffer of `room`; `gathered` as [`Exchange::gathers`]

@@ -209,6 +209,12 @@ pub fn read_some(
     if gathers {
         std::thread::sleep(GATHER);
     }
+    if answer.is_none() && !timeout.is_zero() && exchange.idle() {
+        let ready = wait_for(fd, libc::POLLIN, deadline.at()).map_err(StreamError::Io)?;
+        if ready == 0 {
+            return Ok(0);
+        }
+    }
     loop {
         let received = receive(fd, buf).map_err(StreamError::Io)?;
         if let Some(answer) = &mut answer {
@@ -222,6 +228,7 @@ pub fn read_some(
         match received {
             Some(0) => return Err(StreamError::PeerClosed),
             Some(got) => {
+                exchange.waited(false);
                 exchange.arrived(Instant::now(), got, buf.len(), gathers);
                 return Ok(got);
             }
@@ -231,6 +238,7 @@ pub fn read_some(
             if let Some(answer) = &answer {
                 answer.ended(Instant::now());
             }
+            exchange.waited(!timeout.is_zero());
             return Ok(0);
         }
     }

@@ -152,6 +152,11 @@ pub trait Dialing: Send {
     /// `HAL_TCP_Establish` or `HAL_SSL_Establish` of the application's own port, which cannot be
     /// interrupted.
     fn step(&mut self, wait_ms: u32) -> Result<Option<Arc<dyn Link>>, Failure>;
+
+    /// What it is at, for the report of an attempt whose time is over.
+    fn stage(&self) -> Stage {
+        Stage::Connect
+    }
 }
 
 /// Connections over the HAL: our own step by step, a port's in one call.

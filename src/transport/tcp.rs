@@ -66,6 +66,13 @@ impl Dialing for TcpDialing {
         };
         Ok(Some(Arc::new(link)))
     }
+
+    fn stage(&self) -> Stage {
+        match self {
+            TcpDialing::Own(connecting) => connecting.stage(),
+            TcpDialing::Port { .. } => Stage::Connect,
+        }
+    }
 }
 
 impl Link for TcpLink {

@@ -83,6 +83,13 @@ impl Dialing for TlsDialing {
         };
         Ok(Some(Arc::new(link)))
     }
+
+    fn stage(&self) -> Stage {
+        match self {
+            TlsDialing::Own(opening) => opening.stage(),
+            TlsDialing::Port { .. } => Stage::TlsHandshake,
+        }
+    }
 }
 
 impl Link for TlsLink {

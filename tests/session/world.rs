@@ -10,7 +10,7 @@ use iotx::device::states::Phase;
 use iotx::device::{
     Callback, Client, ClientEvent, Config, ConnectBounds, Host, Names, OutMessage, Reconnect,
 };
-use iotx::hal::diagnostics::{Failure, TlsInfo};
+use iotx::hal::diagnostics::{Failure, Stage, TlsInfo};
 use iotx::hal::seam;
 use iotx::mqtt::{Limits, Login, topic};
 use iotx::transport::{DialBounds, Dialer, Dialing, Link, LinkError, Security, Target};
@@ -61,6 +61,8 @@ pub struct Net {
     on_write: Option<Hook>,
     /// Runs inside each step of a dial, without the lock.
     on_dial: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// What a dial says it is at.
+    pub stage: Stage,
     /// Where the client stood whenever it dialled or slept.
     pub seen: Vec<Phase>,
     client: Weak<Client>,
@@ -174,6 +176,10 @@ impl Dialing for MemDialing {
                 })))
             }
         }
+    }
+
+    fn stage(&self) -> Stage {
+        self.net.lock().stage
     }
 }
 
@@ -359,6 +365,7 @@ impl World {
             takes: true,
             on_write: None,
             on_dial: None,
+            stage: Stage::Connect,
             seen: Vec::new(),
             client: Weak::new(),
         })));

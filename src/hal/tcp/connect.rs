@@ -78,6 +78,14 @@ impl Connecting {
         }
     }
 
+    /// What the next step goes on with.
+    pub fn stage(&self) -> Stage {
+        match &self.stage {
+            Where::Resolving { .. } => Stage::Resolve,
+            Where::Trying(_) => Stage::Connect,
+        }
+    }
+
     /// Goes on for at most `wait`. `Ok(None)`: not connected yet, call again. After `Ok(Some(_))`
     /// or an error it is over, and the next step would begin again.
     pub fn step(&mut self, wait: Duration) -> Result<Option<OwnedFd>, Failure> {

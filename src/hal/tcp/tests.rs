@@ -1,7 +1,9 @@
 //! Connection set-up against refusing and silent peers and a silent resolver.
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
@@ -223,4 +225,35 @@ fn a_step_does_not_wait_for_a_silent_resolver() {
     release.send(()).expect("the resolver waits");
     let socket = connecting.step(Duration::from_secs(10)).expect("connects");
     assert!(socket.is_some());
+}
+
+/// A pair of connected sockets, the reading end non-blocking.
+fn pair() -> (UnixStream, UnixStream) {
+    UnixStream::pair().expect("socket pair")
+}
+
+#[test]
+fn an_idle_connection_waits_first_and_still_sees_everything() {
+    let (near, mut far) = pair();
+    let exchange = Exchange::default();
+    let mut buffer = [0u8; 16];
+    let mut read = |wait: u64| {
+        let wait = Duration::from_millis(wait);
+        read_some(near.as_raw_fd(), &mut buffer, wait, &exchange).map(|got| buffer[..got].to_vec())
+    };
+    assert!(read(1).expect("time-out").is_empty());
+    assert!(exchange.idle());
+    assert!(read(1).expect("time-out").is_empty());
+    far.write_all(b"one").expect("write");
+    assert_eq!(read(1000).expect("data"), b"one");
+    assert!(!exchange.idle(), "data ended it");
+    assert!(read(0).expect("a look").is_empty());
+    assert!(!exchange.idle(), "a look is no wait");
+    assert!(read(1).expect("time-out").is_empty());
+    // A look on an idle connection takes what is there without a wait before it.
+    far.write_all(b"two").expect("write");
+    assert_eq!(read(0).expect("data"), b"two");
+    assert!(read(1).expect("time-out").is_empty());
+    drop(far);
+    assert!(matches!(read(1000), Err(StreamError::PeerClosed)));
 }

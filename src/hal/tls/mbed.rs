@@ -103,6 +103,15 @@ impl Opening {
         }
     }
 
+    /// What the next step goes on with.
+    pub fn stage(&self) -> Stage {
+        match &self.stage {
+            Where::Start => Stage::Connect,
+            Where::Connecting(connecting) => connecting.stage(),
+            Where::Handshake(_) => Stage::TlsHandshake,
+        }
+    }
+
     fn begin(&self, socket: Socket) -> Result<Where, Failure> {
         let verifier = Verifier::new(&self.options);
         let config = configure(&self.loaded, &verifier, self.offer)

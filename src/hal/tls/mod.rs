@@ -39,7 +39,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::diagnostics::{Failure, TlsInfo};
+use super::diagnostics::{Failure, Stage, TlsInfo};
 use super::tcp;
 
 pub use clock::{ClockPolicy, LIBRARY_DATE, clock_policy, set_clock_policy};
@@ -188,6 +188,11 @@ impl Opening {
     pub fn step(&mut self, wait_ms: u32) -> Result<Option<Arc<dyn TlsSession>>, Failure> {
         let session = self.0.step(wait_ms)?;
         Ok(session.map(|session| session as Arc<dyn TlsSession>))
+    }
+
+    /// What the next step goes on with.
+    pub fn stage(&self) -> Stage {
+        self.0.stage()
     }
 }
 
