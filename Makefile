@@ -15,6 +15,7 @@
 #                            benchmarks (ratios against other clients): benches/run.py BENCH_ARGS;
 #                            BENCH_COREMQTT=/path/to/coreMQTT/source adds that client (2.x)
 #   make small               the libraries built for size, in build/small
+#   make small-std           smaller still, with a nightly compiler, in build/small-std
 #   make soak [MINUTES=30] [SEED=1]
 #                            1000 reconnects, then mixed traffic under random faults: tests/soak
 #   make install PREFIX=/usr/local [DESTDIR=...] [LIBDIR=lib] [LEGACY_NAMES=1]
@@ -49,7 +50,7 @@ PLATFORM_SOURCES := Cargo.toml Cargo.lock $(shell find tests/platform -type f -n
 EXAMPLE_SOURCES := $(wildcard c_examples/*.c c_examples/*.h) c_examples/CMakeLists.txt
 HEADERS := $(wildcard include/*.h)
 
-.PHONY: deps build libraries examples platform demo test fuzz sanitize soak lint bench small install deb clean
+.PHONY: deps build libraries examples platform demo test fuzz sanitize soak lint bench small small-std install deb clean
 
 deps:
 	@cmake/deps.sh $(BUILD)
@@ -132,6 +133,14 @@ small: $(BUILD)/small/libiotx.a
 $(BUILD)/small/libiotx.a: $(RUST_SOURCES) cmake/exports.txt cmake/build-libraries.sh cmake/link-libraries.sh cmake/core-archive.sh
 	@echo "== libraries (release-small)"
 	@CARGO=$(CARGO) CARGO_TARGET_DIR=$(TARGET_DIR) IOTX_CARGO_PROFILE=release-small cmake/build-libraries.sh $(BUILD)/small
+
+# The same with a standard library compiled for size as well, in build/small-std. Nightly only.
+small-std: $(BUILD)/small-std/libiotx.a
+
+$(BUILD)/small-std/libiotx.a: $(RUST_SOURCES) cmake/exports.txt cmake/build-libraries.sh cmake/link-libraries.sh cmake/core-archive.sh
+	@echo "== libraries (release-small, standard library from its sources)"
+	@RUSTUP_TOOLCHAIN=$${RUSTUP_TOOLCHAIN:-nightly} IOTX_BUILD_STD=1 CARGO=$(CARGO) CARGO_TARGET_DIR=$(TARGET_DIR)/small-std \
+	    IOTX_CARGO_PROFILE=release-small cmake/build-libraries.sh $(BUILD)/small-std
 
 install: build
 	@LEGACY_NAMES=$(LEGACY_NAMES) LIBDIR=$(LIBDIR) cmake/install.sh $(BUILD) "$(DESTDIR)" "$(PREFIX)" "$(VERSION)"

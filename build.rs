@@ -16,7 +16,11 @@ fn main() {
     for source in &sources {
         println!("cargo:rerun-if-changed={}", source.display());
     }
-    cc::Build::new()
+    let mut build = cc::Build::new();
+    if env::var_os("CARGO_FEATURE_FAST_GCM").is_some() {
+        build.define("IOTX_FAST_GCM", None);
+    }
+    build
         .files(&sources)
         .include(root.join("include"))
         .std("c99")

@@ -68,27 +68,29 @@ def section(root):
     with tempfile.TemporaryDirectory() as name:
         for profile, folder, library in (("release", "release", root / "build" / "lib" / "libiotx.a"),
                                          ("release-small", "release-small",
-                                          root / "build" / "small" / "libiotx.a")):
-            raw = root / "target" / folder / "libiotx.a"
+                                          root / "build" / "small" / "libiotx.a"),
+                                         ("release-small` + `IOTX_BUILD_STD=1", "small-std/*/release-small",
+                                          root / "build" / "small-std" / "libiotx.a")):
+            raw = next((root / "target").glob(folder + "/libiotx.a"), root / "target" / "none")
             if not library.exists():
                 continue
-            program = Path(name) / profile
+            program = Path(name) / folder.replace("/", "_").replace("*", "host")
             build(root, library, program, native)
             subprocess.run(["strip", str(program)], check=True)
             total = measured(program)
             verdict = "–"
-            if profile == "release-small":
+            if profile != "release":
                 verdict = "pass" if total <= 800_000 else "**fail**"
             lines.append(f"| `IOTX_CARGO_PROFILE={profile}` | {total / 1000:.0f} | "
                          f"{'≤ 800' if verdict != '–' else '–'} | {verdict} |")
             if raw.exists():
-                unstripped = Path(name) / f"{profile}.parts"
+                unstripped = program.with_suffix(".parts")
                 build(root, raw, unstripped, native, linker())
                 tables.append((profile, parts(unstripped), total))
     if tables:
         labels = [label for label, _ in PARTS] + ["other"]
         lines += ["", "What it consists of, KB by symbol; the rest is constants, unwind tables and relocations, which "
-                  "have no symbols.", "", "| part | " + " | ".join(profile for profile, *_ in tables) + " |",
+                  "have no symbols.", "", "| part | " + " | ".join(f"`{profile}`" for profile, *_ in tables) + " |",
                   "|---|" + "---|" * len(tables)]
         for label in labels:
             lines.append(f"| {label} | " + " | ".join(f"{sizes[label] / 1000:.0f}" for _, sizes, _ in tables) + " |")

@@ -4,7 +4,9 @@
 #
 # usage: build-libraries.sh OUT_DIR
 # environment: CARGO, CARGO_TARGET_DIR, IOTX_CARGO_TARGET (a Rust target triple, for a cross build),
-#              IOTX_CARGO_PROFILE (release, the default, release-small or dev); IOTX_CC, IOTX_LD, IOTX_AR,
+#              IOTX_CARGO_PROFILE (release, the default, release-small or dev); IOTX_BUILD_STD=1: compile
+#              Rust's standard library too, for size and without back-traces (needs a nightly toolchain with
+#              rust-src: RUSTUP_TOOLCHAIN=nightly); IOTX_CC, IOTX_LD, IOTX_AR,
 #              IOTX_OBJCOPY, IOTX_NM: the tools of the link step (link-libraries.sh), and with
 #              IOTX_CARGO_TARGET also the compiler and archiver of the C parts
 set -euo pipefail
@@ -43,6 +45,29 @@ if [ -n "$target" ]; then
     fi
 fi
 
+# Cargo can compile the standard library for a named target only.
+if [ "${IOTX_BUILD_STD:-0}" = 1 ]; then
+    rustc --version | grep -q -e nightly -e dev || {
+        echo "build-libraries: IOTX_BUILD_STD needs a nightly toolchain: rustup toolchain install nightly --component rust-src, then RUSTUP_TOOLCHAIN=nightly" >&2
+        exit 1
+    }
+    [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || {
+        echo "build-libraries: IOTX_BUILD_STD needs the sources of the standard library: rustup component add rust-src" >&2
+        exit 1
+    }
+    target=${target:-$(rustc -vV | sed -n 's/^host: //p')}
+    export CARGO_UNSTABLE_BUILD_STD=std,panic_unwind CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size
+fi
+
+# No panic ever unwinds through C: a callback from C into Rust ends it. So the unwind tables of the C
+# parts serve debuggers only.
+features=
+if [ "$profile" = release-small ]; then
+    export CFLAGS="${CFLAGS:-} -fno-asynchronous-unwind-tables -fno-unwind-tables"
+    # The fast AES-GCM is the larger one.
+    features=--no-default-features
+fi
+
 # Only a cross build passes the tools on to cargo, which would compile everything anew whenever CC
 # differs from the last time.
 if [ -n "$target" ]; then
@@ -54,7 +79,7 @@ fi
 # statement when there is nothing to do.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-"$CARGO" rustc --color never --locked --profile "$profile" ${target:+--target "$target"} -p iotx --lib \
+"$CARGO" rustc --color never --locked --profile "$profile" ${target:+--target "$target"} $features -p iotx --lib \
     --crate-type staticlib -- --print native-static-libs 2>&1 | tee "$log" |
     { grep -v -e native-static-libs -e '^note: link against the following native artifacts' -e '^$' || true; }
 native=$(sed -n 's/^note: native-static-libs: //p' "$log" | tail -n 1)

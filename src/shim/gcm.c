@@ -4,7 +4,7 @@
  * takes first, this one or the library's gcm.o, the other has nothing left to offer and stays out. */
 #include <stddef.h>
 
-#if defined(__x86_64__) || defined(__aarch64__)
+#if defined(IOTX_FAST_GCM) && (defined(__x86_64__) || defined(__aarch64__))
 
 extern void iotx_port_gcm_init(void *context);
 extern int iotx_port_gcm_setkey(void *context, int cipher, const unsigned char *key, unsigned int keybits);

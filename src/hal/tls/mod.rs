@@ -23,7 +23,10 @@ mod extra_name;
 pub mod handles;
 mod mbed;
 mod mbed_credentials;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(
+    feature = "fast-gcm",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 mod mbed_gcm;
 mod mbed_random;
 mod mbed_resume;
