@@ -304,6 +304,9 @@ fn build(value: &Value) -> item {
     }
 }
 
+/// A name that the decoder behind the reference gives a meaning to.
+const PRIVATE: &[u8] = b"$serde_json::private::";
+
 fn print(value: &Value) {
     let tree = build(value);
     assert!(!tree.is_null());
@@ -311,9 +314,13 @@ fn print(value: &Value) {
     unsafe {
         for printed in [lite_cjson_print(tree), lite_cjson_print_unformatted(tree)] {
             assert!(!printed.is_null());
-            let again: Value =
-                serde_json::from_slice(CStr::from_ptr(printed).to_bytes()).expect("JSON");
-            assert!(same(value, &again), "{value} became {again}");
+            let text = CStr::from_ptr(printed).to_bytes();
+            // A `Value` takes an object with this name for one of the decoder's own.
+            let special = text.windows(PRIVATE.len()).any(|part| part == PRIVATE);
+            if !special {
+                let again: Value = serde_json::from_slice(text).expect("JSON");
+                assert!(same(value, &again), "{value} became {again}");
+            }
             HAL_Free(printed.cast());
         }
         lite_cjson_delete(tree);
