@@ -276,8 +276,9 @@ typedef struct {
    */
   size_t struct_size;
   /*
-   `mqtt://host[:port]` or `mqtts://host[:port]`, IPv6 addresses in brackets. May be NULL with
-   the three names of a device.
+   `mqtt://host[:port]`, `mqtts://host[:port]`, `ws://host[:port][/path]` or
+   `wss://host[:port][/path]`, IPv6 addresses in brackets. May be NULL with the three names of a
+   device.
    */
   const char *url;
   /*
@@ -400,6 +401,24 @@ typedef struct {
    clients may use one place at the same time.
    */
   const iotx_store_t *store;
+  /*
+   Header lines for the handshake of WebSocket, `Name: value`, parted by line feeds, at most 4096
+   bytes. Only with `ws://` and `wss://`.
+   */
+  const char *websocket_headers;
+  /*
+   HTTP proxy to go through, `http://host[:port]`, port 80 without one; NULL: straight on. Impossible
+   for TLS by a port's own `HAL_SSL_Establish`.
+   */
+  const char *proxy;
+  /*
+   User name for the proxy, at most 255 bytes.
+   */
+  const char *proxy_username;
+  /*
+   Password for the proxy, at most 255 bytes; needs a user name.
+   */
+  const char *proxy_password;
 } iotx_client_options_t;
 
 /*
@@ -475,6 +494,28 @@ typedef struct {
    */
   uint64_t last_round_trip_ms;
 } iotx_client_stats_t;
+
+/*
+ An HTTP proxy that connections of the process go through.
+ */
+typedef struct {
+  /*
+   `sizeof(iotx_proxy_t)`.
+   */
+  size_t struct_size;
+  /*
+   `http://host[:port]`, port 80 without one.
+   */
+  const char *url;
+  /*
+   User name, at most 255 bytes; NULL: the proxy asks for none.
+   */
+  const char *username;
+  /*
+   Password, at most 255 bytes; needs a user name.
+   */
+  const char *password;
+} iotx_proxy_t;
 
 /*
  Receives lines of the log: the context given with it, the level (1 critical to 5 debug), the line
@@ -731,6 +772,34 @@ int iotx_client_stats(iotx_client_t *client, iotx_client_stats_t *stats);
  `stats` is NULL or has `struct_size` writable bytes.
  */
 int iotx_mqtt_stats(void *handle, iotx_client_stats_t *stats);
+
+/*
+ Lets the clients that `IOT_MQTT_Construct` makes from now on go through an HTTP proxy; NULL: none, as
+ at first. A client that lives keeps what it has. Clients of `iotx_client_create` have `proxy` options.
+
+ Everything is copied. Returns 0; `STATE_USER_INPUT_OUT_RANGE` for a wrong `struct_size` or a string
+ that is too long; `STATE_USER_INPUT_INVALID` for what is no proxy, and for a password without user
+ name. After an error the choice made before stays. With a port's own `HAL_SSL_Establish`,
+ `IOT_MQTT_Construct` fails with a proxy. Any thread.
+
+ # Safety
+ `proxy` is NULL or points to `struct_size` readable bytes; its strings are NULL or terminated.
+ */
+int iotx_mqtt_set_proxy(const iotx_proxy_t *proxy);
+
+/*
+ Header lines that `IOT_MQTT_Construct` adds to the handshake of WebSocket from now on, `Name: value`,
+ parted by line feeds, at most 4096 bytes; NULL or "": none, as at first. They matter for hosts that
+ begin with `ws://` or `wss://`. Clients of `iotx_client_create` have the option `websocket_headers`.
+
+ Copied. Returns 0; `STATE_USER_INPUT_OUT_RANGE` for a text that is too long; `STATE_USER_INPUT_INVALID`
+ for what are no header lines, and for fields that the handshake sets itself. After an error the
+ choice made before stays. Any thread.
+
+ # Safety
+ `headers` is NULL or terminated.
+ */
+int iotx_mqtt_set_websocket_headers(const char *headers);
 
 /*
  Writes which groups of the HAL are the application's own, e.g.

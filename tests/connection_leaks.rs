@@ -103,11 +103,7 @@ impl Host for Counter {
 }
 
 fn target(host: &str, port: u16, security: Security) -> Target {
-    Target {
-        host: CString::new(host).expect("no NUL"),
-        port,
-        security,
-    }
+    Target::new(CString::new(host).expect("no NUL"), port, security)
 }
 
 fn trusted() -> Security {

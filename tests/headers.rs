@@ -400,6 +400,7 @@ fn rust_functions_agree_with_the_headers_and_the_shim() {
     // The shim knows nothing of the functions whose types are in iotx.h alone.
     let own_types = [
         "iotx_mqtt_set_store",
+        "iotx_mqtt_set_proxy",
         "iotx_mqtt_store_",
         "iotx_store_",
         "iotx_client_",

@@ -56,6 +56,8 @@ fn word(stage: Stage) -> &'static str {
         Stage::TlsHandshake => "tls",
         Stage::TlsVerify => "verify",
         Stage::TlsConfig => "config",
+        Stage::Proxy | Stage::ProxyRefused => "proxy",
+        Stage::WebSocket | Stage::WebSocketRefused => "websocket",
     }
 }
 
@@ -81,7 +83,10 @@ impl AttemptError {
                 _ => state::STATE_SYS_DEPEND_NWK_CLOSE,
             },
             text: format!("{}: {}", word(failure.stage), failure.text),
-            retry: !matches!(failure.stage, Stage::TlsVerify | Stage::TlsConfig),
+            retry: !matches!(
+                failure.stage,
+                Stage::TlsVerify | Stage::TlsConfig | Stage::ProxyRefused | Stage::WebSocketRefused
+            ),
             silent: false,
         }
     }

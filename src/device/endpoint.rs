@@ -1,12 +1,13 @@
-//! The connection URL of a client: scheme, host, port.
+//! The connection URL of a client: scheme, host, port, path.
 
-use std::net::Ipv6Addr;
+use crate::transport::authority;
+use crate::transport::websocket::handshake::DEFAULT_PATH;
 
-/// Port of MQTT over TCP and over TLS (IANA).
+/// Ports that the schemes have (IANA).
 const TCP_PORT: u16 = 1883;
 const TLS_PORT: u16 = 8883;
-/// Longest host name (RFC 1035 §2.3.4 in text form).
-const HOST_MAX: usize = 253;
+const WS_PORT: u16 = 80;
+const WSS_PORT: u16 = 443;
 
 /// Where a URL leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,92 +16,63 @@ pub struct Endpoint {
     pub host: String,
     /// TCP port, never 0.
     pub port: u16,
+    /// Whether the URL has the port; else it is that of the scheme.
+    pub port_given: bool,
     /// TLS or plain TCP.
     pub tls: bool,
+    /// WebSocket, with this path and query; `/mqtt` if the URL has none.
+    pub path: Option<String>,
 }
 
-/// Reads `mqtt://host[:port]` or `mqtts://host[:port]`; an IPv6 address stands in brackets. The
-/// scheme may be written in any case, and a single slash may end the URL.
+/// Reads `mqtt://host[:port]`, `mqtts://host[:port]`, `ws://host[:port][/path]` or
+/// `wss://host[:port][/path]`; an IPv6 address stands in brackets. The scheme may be written in any
+/// case, and a single slash may end the URL; with WebSocket it is a path of its own.
 ///
 /// The error is one sentence that never repeats the URL: it may hold a password.
 pub fn parse(url: &str) -> Result<Endpoint, &'static str> {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return Err("the URL has no scheme; use mqtt:// or mqtts://");
+        return Err("the URL has no scheme; use mqtt://, mqtts://, ws:// or wss://");
     };
-    let tls = if scheme.eq_ignore_ascii_case("mqtts") {
-        true
-    } else if scheme.eq_ignore_ascii_case("mqtt") {
-        false
-    } else {
-        return Err("the scheme of the URL is not supported; use mqtt:// or mqtts://");
+    let schemes = [
+        ("mqtt", false, false, TCP_PORT),
+        ("mqtts", true, false, TLS_PORT),
+        ("ws", false, true, WS_PORT),
+        ("wss", true, true, WSS_PORT),
+    ];
+    let known = schemes
+        .into_iter()
+        .find(|(known, ..)| scheme.eq_ignore_ascii_case(known));
+    let Some((_, tls, websocket, scheme_port)) = known else {
+        return Err(
+            "the scheme of the URL is not supported; use mqtt://, mqtts://, ws:// or wss://",
+        );
     };
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    if authority.contains('@') {
-        return Err("user name and password do not belong into the URL; use their members");
+    let (authority, path) = match rest.find(['/', '?', '#']) {
+        None => (rest, ""),
+        Some(start) => rest.split_at(start),
+    };
+    let path = match (websocket, path) {
+        (true, "") => Some(DEFAULT_PATH),
+        (true, path) => Some(path),
+        (false, "" | "/") => None,
+        (false, _) if path.contains('@') || authority.contains('@') => {
+            return Err("user name and password do not belong into the URL; use their members");
+        }
+        (false, _) => {
+            return Err("the URL has a path, query or fragment, which MQTT over TCP does not know");
+        }
+    };
+    if path.is_some_and(|path| !path.starts_with('/')) {
+        return Err("the URL has a query or fragment without a path");
     }
-    if authority.contains(['/', '?', '#']) {
-        return Err("the URL has a path, query or fragment, which MQTT over TCP does not know");
-    }
-    let (host, port) = split_port(authority)?;
-    let port = match port {
-        Some(digits) => port_number(digits)?,
-        None if tls => TLS_PORT,
-        None => TCP_PORT,
-    };
+    let (host, port) = authority::split(authority)?;
     Ok(Endpoint {
         host: host.to_owned(),
-        port,
+        port: port.unwrap_or(scheme_port),
+        port_given: port.is_some(),
         tls,
+        path: path.map(str::to_owned),
     })
-}
-
-/// Host without brackets, and what stands behind its colon.
-fn split_port(authority: &str) -> Result<(&str, Option<&str>), &'static str> {
-    if let Some(rest) = authority.strip_prefix('[') {
-        let Some((host, behind)) = rest.split_once(']') else {
-            return Err("the IPv6 address of the URL lacks its closing bracket");
-        };
-        if host.parse::<Ipv6Addr>().is_err() {
-            return Err("what stands in brackets in the URL is not an IPv6 address");
-        }
-        return match behind.strip_prefix(':') {
-            Some(port) => Ok((host, Some(port))),
-            None if behind.is_empty() => Ok((host, None)),
-            None => Err("the URL has something other than a port behind the IPv6 address"),
-        };
-    }
-    let (host, port) = match authority.split_once(':') {
-        Some((_, port)) if port.contains(':') => {
-            return Err("an IPv6 address in the URL must stand in brackets");
-        }
-        Some((host, port)) => (host, Some(port)),
-        None => (authority, None),
-    };
-    if host.is_empty() {
-        return Err("the URL has no host");
-    }
-    if host.len() > HOST_MAX {
-        return Err("the host of the URL is longer than 253 characters");
-    }
-    // What resolvers take: letters of any alphabet are written as A-labels, and some local names
-    // have underscores.
-    let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    if !host.bytes().all(fine) {
-        return Err("the host of the URL has a character that no host name has");
-    }
-    Ok((host, port))
-}
-
-fn port_number(digits: &str) -> Result<u16, &'static str> {
-    let wrong = "the port of the URL is not a number from 1 to 65535";
-    // The parser of the standard library would take a plus sign.
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(wrong);
-    }
-    match digits.parse() {
-        Ok(0) | Err(_) => Err(wrong),
-        Ok(port) => Ok(port),
-    }
 }
 
 #[cfg(test)]
@@ -111,29 +83,71 @@ mod tests {
         Endpoint {
             host: host.to_owned(),
             port,
+            port_given: true,
             tls,
+            path: None,
+        }
+    }
+
+    fn websocket(host: &str, port: u16, tls: bool, path: &str) -> Endpoint {
+        Endpoint {
+            path: Some(path.to_owned()),
+            ..endpoint(host, port, tls)
         }
     }
 
     #[test]
     fn urls_that_are_understood() {
         let cases = [
-            ("mqtt://broker", endpoint("broker", 1883, false)),
+            ("mqtt://broker", false, endpoint("broker", 1883, false)),
             (
                 "mqtts://broker.example.com",
+                false,
                 endpoint("broker.example.com", 8883, true),
             ),
-            ("MQTTS://b:443/", endpoint("b", 443, true)),
-            ("mqtt://10.0.0.1:1", endpoint("10.0.0.1", 1, false)),
-            ("mqtts://[::1]", endpoint("::1", 8883, true)),
+            ("MQTTS://b:443/", true, endpoint("b", 443, true)),
+            ("mqtt://10.0.0.1:1", true, endpoint("10.0.0.1", 1, false)),
+            ("mqtts://[::1]", false, endpoint("::1", 8883, true)),
             (
                 "mqtt://[2001:db8::1]:65535",
+                true,
                 endpoint("2001:db8::1", 65535, false),
             ),
-            ("mqtt://my_host-1:08883", endpoint("my_host-1", 8883, false)),
+            (
+                "mqtt://my_host-1:08883",
+                true,
+                endpoint("my_host-1", 8883, false),
+            ),
         ];
-        for (url, want) in cases {
-            assert_eq!(parse(url), Ok(want), "{url}");
+        for (url, port_given, want) in cases {
+            assert_eq!(parse(url), Ok(Endpoint { port_given, ..want }), "{url}");
+        }
+    }
+
+    #[test]
+    fn urls_of_websockets() {
+        let cases = [
+            (
+                "ws://broker",
+                false,
+                websocket("broker", 80, false, "/mqtt"),
+            ),
+            (
+                "wss://broker",
+                false,
+                websocket("broker", 443, true, "/mqtt"),
+            ),
+            ("WSS://broker/", false, websocket("broker", 443, true, "/")),
+            (
+                "ws://b:8083/a/b?c=d@e",
+                true,
+                websocket("b", 8083, false, "/a/b?c=d@e"),
+            ),
+            ("wss://[::1]/x", false, websocket("::1", 443, true, "/x")),
+            ("ws://[::1]:1", true, websocket("::1", 1, false, "/mqtt")),
+        ];
+        for (url, port_given, want) in cases {
+            assert_eq!(parse(url), Ok(Endpoint { port_given, ..want }), "{url}");
         }
     }
 
@@ -145,7 +159,12 @@ mod tests {
             ("broker", "no scheme"),
             ("broker:1883", "no scheme"),
             ("://broker", "not supported"),
-            ("ws://broker", "not supported"),
+            ("wss:/broker", "no scheme"),
+            ("ws://user:secret@broker/x", "do not belong"),
+            ("ws://broker?x", "without a path"),
+            ("ws://broker#x", "without a path"),
+            ("ws:///mqtt", "no host"),
+            ("ws://broker:0/x", "port"),
             ("https://broker", "not supported"),
             ("mqtt://", "no host"),
             ("mqtt:///", "no host"),

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::client_host::{self, EventHandler, LastError};
 use super::client_types::{iotx_client_data_t, iotx_client_options_t};
 use super::dev_sign_api::replaceable_hmac_sha256;
-use super::{cstr, mqtt_params, store_api};
+use super::{client_transport, cstr, mqtt_params, store_api};
 use crate::device::endpoint::{self, Endpoint};
 use crate::device::{Config, ConnectBounds, Reconnect};
 use crate::hal::tls::{self, Credentials, Identity, PSK_IDENTITY_MAX, PSK_MAX, PreSharedKey};
@@ -44,7 +44,7 @@ pub(super) struct Built {
     pub(super) on_event: Option<EventHandler>,
 }
 
-type Checked<T> = Result<T, LastError>;
+pub(super) type Checked<T> = Result<T, LastError>;
 
 fn refuse<T>(code: i32, text: impl Into<String>) -> Checked<T> {
     Err(LastError {
@@ -53,7 +53,7 @@ fn refuse<T>(code: i32, text: impl Into<String>) -> Checked<T> {
     })
 }
 
-fn invalid<T>(text: impl Into<String>) -> Checked<T> {
+pub(super) fn invalid<T>(text: impl Into<String>) -> Checked<T> {
     refuse(state::STATE_USER_INPUT_INVALID, text)
 }
 
@@ -112,6 +112,10 @@ pub(super) unsafe fn build(options: &iotx_client_options_t) -> Checked<Built> {
     let (login, endpoint) = unsafe { sign_in(options) }?;
     // SAFETY: the caller's promise.
     let security = unsafe { security(options, endpoint.tls) }?;
+    // SAFETY: the caller's promise.
+    let websocket = unsafe { client_transport::websocket(options, &endpoint) }?;
+    // SAFETY: the caller's promise.
+    let proxy = unsafe { client_transport::proxy(options, endpoint.tls) }?;
     let keep_alive_s = number(options.keep_alive_s, 60, 4..=1200, "keep_alive_s")?;
     let reconnect_min_ms = number(
         options.reconnect_min_ms,
@@ -189,6 +193,8 @@ pub(super) unsafe fn build(options: &iotx_client_options_t) -> Checked<Built> {
                 host,
                 port: endpoint.port,
                 security,
+                websocket,
+                proxy,
             },
             login,
             limits,
@@ -224,7 +230,11 @@ pub(super) unsafe fn build(options: &iotx_client_options_t) -> Checked<Built> {
 ///
 /// # Safety
 /// `text` is NULL or terminated and outlives the result.
-unsafe fn string<'a>(text: *const c_char, max: usize, name: &str) -> Checked<Option<&'a str>> {
+pub(super) unsafe fn string<'a>(
+    text: *const c_char,
+    max: usize,
+    name: &str,
+) -> Checked<Option<&'a str>> {
     if text.is_null() {
         return Ok(None);
     }
@@ -402,11 +412,18 @@ fn sign(
         omit_empty: false,
     };
     let endpoint = match endpoint {
+        // The platform has one port for both kinds of WebSocket.
+        Some(endpoint) if endpoint.path.is_some() && !endpoint.port_given => Endpoint {
+            port: client_transport::PLATFORM_PORT,
+            ..endpoint
+        },
         Some(endpoint) => endpoint,
         None => Endpoint {
             host: text(signed.host)?,
             port: signed.port,
+            port_given: false,
             tls: true,
+            path: None,
         },
     };
     Ok((login, endpoint))
@@ -439,7 +456,7 @@ unsafe fn security(options: &iotx_client_options_t, tls: bool) -> Checked<Securi
         ];
         return match given.iter().find(|(given, _)| *given) {
             Some((_, name)) => invalid(format!(
-                "{name} is given, but mqtt:// is not protected; use mqtts://"
+                "{name} is given, but mqtt:// and ws:// are not protected; use mqtts:// or wss://"
             )),
             None => Ok(Security::Tcp),
         };

@@ -126,8 +126,9 @@ pub type iotx_log_fn =
 pub struct iotx_client_options_t {
     /// `sizeof(iotx_client_options_t)` of the program: what `iotx_client_options_init` sets.
     pub struct_size: size_t,
-    /// `mqtt://host[:port]` or `mqtts://host[:port]`, IPv6 addresses in brackets. May be NULL with
-    /// the three names of a device.
+    /// `mqtt://host[:port]`, `mqtts://host[:port]`, `ws://host[:port][/path]` or
+    /// `wss://host[:port][/path]`, IPv6 addresses in brackets. May be NULL with the three names of a
+    /// device.
     pub url: *const c_char,
     /// Client identifier; NULL only with `clean_session` or the names of a device.
     pub client_id: *const c_char,
@@ -193,6 +194,16 @@ pub struct iotx_client_options_t {
     /// Where QoS 1 messages survive a restart (docs/qos1-store.md); NULL: they do not. Copied; no two
     /// clients may use one place at the same time.
     pub store: *const iotx_store_t,
+    /// Header lines for the handshake of WebSocket, `Name: value`, parted by line feeds, at most 4096
+    /// bytes. Only with `ws://` and `wss://`.
+    pub websocket_headers: *const c_char,
+    /// HTTP proxy to go through, `http://host[:port]`, port 80 without one; NULL: straight on. Impossible
+    /// for TLS by a port's own `HAL_SSL_Establish`.
+    pub proxy: *const c_char,
+    /// User name for the proxy, at most 255 bytes.
+    pub proxy_username: *const c_char,
+    /// Password for the proxy, at most 255 bytes; needs a user name.
+    pub proxy_password: *const c_char,
 }
 
 /// Numbers of a client. Counts begin with the client and never fall.

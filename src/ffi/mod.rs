@@ -3,8 +3,8 @@
 //! Rules of every exported function: pointers are checked before use, NULL never crashes, the body
 //! runs inside [`barrier::guard`] so that no panic crosses into C, and no lock is held while a
 //! callback of the application runs. The only globals of the crate live here: the callback slots
-//! ([`registry`]), the clients of the client API ([`client_api`]), the choice of a store ([`store_api`]), the
-//! settings of `IOT_Ioctl` ([`ioctl`]), the host-name tables ([`infra_defs`]),
+//! ([`registry`]), the clients of the client API ([`client_api`]), the choice of a store ([`store_api`]), of a
+//! proxy ([`client_transport`]), the settings of `IOT_Ioctl` ([`ioctl`]), the host-name tables ([`infra_defs`]),
 //! the log ([`log`]), and what older SDK versions kept for their callers ([`compat`]).
 
 pub mod barrier;
@@ -12,6 +12,7 @@ pub mod client_api;
 mod client_host;
 mod client_options;
 pub mod client_stats;
+pub mod client_transport;
 pub mod client_types;
 pub mod compat;
 pub mod cstr;

@@ -5,10 +5,12 @@ use std::ffi::{CString, c_char};
 
 use zeroize::Zeroizing;
 
+use super::client_transport::PLATFORM_PORT;
 use super::dev_sign_api::{domain, replaceable_hmac_sha256};
 use super::mqtt_types::iotx_mqtt_param_t;
 use super::registry::{self, StateSlot};
-use super::{cstr, ioctl};
+use super::{client_transport, cstr, ioctl};
+use crate::device::endpoint::{self, Endpoint};
 use crate::device::{Config, ConnectBounds, Reconnect};
 use crate::hal::seam;
 use crate::mqtt::{Limits, Login, topic};
@@ -48,6 +50,8 @@ const INFLIGHT_MAX: usize = 128;
 
 /// Longest strings taken from the parameter block, bytes. Longer ones are refused, not cut.
 const HOST_MAX: usize = 253 + "mqtts://".len();
+/// The same with the path of WebSocket.
+const URL_MAX: usize = 1_024;
 const FIELD_MAX: usize = 1_024;
 const PEM_MAX: usize = 256 * 1024;
 
@@ -119,17 +123,28 @@ fn or_default(value: u32, default: u32) -> usize {
 
 /// Host without its scheme, and the transport the scheme asks for, `otherwise` without one.
 pub(super) fn split_scheme(host: &str, otherwise: SecureMode) -> (&str, SecureMode) {
-    for scheme in ["mqtt://", "tcp://"] {
+    for scheme in ["mqtt://", "tcp://", "ws://"] {
         if let Some(rest) = host.strip_prefix(scheme) {
             return (rest, SecureMode::Tcp);
         }
     }
-    for scheme in ["mqtts://", "ssl://"] {
+    for scheme in ["mqtts://", "ssl://", "wss://"] {
         if let Some(rest) = host.strip_prefix(scheme) {
             return (rest, SecureMode::Tls);
         }
     }
     (host, otherwise)
+}
+
+/// Where a host with the scheme `ws://` or `wss://` leads; `None` for every other host.
+fn websocket_host(host: &str) -> Result<Option<Endpoint>, Refused> {
+    if !host.starts_with("ws://") && !host.starts_with("wss://") {
+        return Ok(None);
+    }
+    match endpoint::parse(host) {
+        Ok(endpoint) => Ok(Some(endpoint)),
+        Err(text) => refuse(state::STATE_USER_INPUT_INVALID, text),
+    }
 }
 
 /// Builds the parameters of the process's client.
@@ -147,7 +162,7 @@ pub(super) unsafe fn build(
     // SAFETY: the caller promises strings that are NULL or terminated.
     let (host, client_id, username, password, customize_info, pub_key) = unsafe {
         (
-            field(param.host, HOST_MAX, "host")?,
+            field(param.host, URL_MAX, "host")?,
             field(param.client_id, FIELD_MAX, "client id")?,
             field(param.username, FIELD_MAX, "user name")?,
             field(param.password, FIELD_MAX, "password")?,
@@ -160,16 +175,29 @@ pub(super) unsafe fn build(
         device_name: store.device_name.as_bytes(),
         device_secret: store.device_secret.as_bytes(),
     };
+    // The domain that replaces the platform's may name WebSocket as well (spec transport.md §4).
+    let region_host = store.mqtt_host(store.region);
+    let host = host.or_else(|| {
+        let domain = region_host.as_deref();
+        domain.filter(|domain| domain.starts_with("ws://") || domain.starts_with("wss://"))
+    });
+    let websocket = host.map_or(Ok(None), websocket_host)?;
+    if websocket.is_none() && host.is_some_and(|host| host.len() > HOST_MAX) {
+        return refuse(
+            state::STATE_USER_INPUT_OUT_RANGE,
+            &format!("host is longer than {HOST_MAX} bytes"),
+        );
+    }
     let id2 = customize_info.is_some_and(|info| info.contains("authtype=id2"));
     let names_known = !device.product_key.is_empty() && !device.device_name.is_empty();
     let x509 = !names_known || (device.device_secret.is_empty() && !id2);
     let x509_default = x509 && host.is_none() && password.is_none() && store.mqtt_domain.is_none();
     let (given_host, transport) = host.map_or((None, rules.transport), |host| {
-        let (host, transport) = split_scheme(host, rules.transport);
-        (Some(host), transport)
+        let (name, transport) = split_scheme(host, rules.transport);
+        let name = websocket.as_ref().map_or(name, |parsed| &parsed.host);
+        (Some(name), transport)
     });
     let mode = if id2 { SecureMode::Id2 } else { transport };
-    let region_host = store.mqtt_host(store.region);
     let signing_domain = if x509_default || given_host.is_some() {
         // The host is known without the signer, whose own would be useless or unused.
         Domain::Custom(Some(X509_HOST))
@@ -191,11 +219,17 @@ pub(super) unsafe fn build(
             "product key or device name is not UTF-8",
         ),
     };
-    let default_port = match (x509_default, transport) {
-        (true, _) => X509_PORT,
-        (false, SecureMode::Tcp) => TCP_PORT,
-        (false, _) => signed.port,
+    let default_port = match (x509_default, &websocket, transport) {
+        (_, Some(_), _) => PLATFORM_PORT,
+        (true, ..) => X509_PORT,
+        (false, _, SecureMode::Tcp) => TCP_PORT,
+        (false, ..) => signed.port,
     };
+    // A port in the URL is that of this host.
+    let url_port = websocket
+        .as_ref()
+        .filter(|parsed| parsed.port_given)
+        .map_or(0, |parsed| parsed.port);
     let host = match given_host {
         Some(host) => host.to_owned(),
         None => text(signed.host)?,
@@ -216,7 +250,10 @@ pub(super) unsafe fn build(
     Ok(Config {
         target: Target {
             host: c_string(host, "host")?,
-            port: first_port(&[param.port, store.mqtt_port.unwrap_or(0)], default_port),
+            port: first_port(
+                &[url_port, param.port, store.mqtt_port.unwrap_or(0)],
+                default_port,
+            ),
             security: match transport {
                 SecureMode::Tcp => Security::Tcp,
                 _ => Security::Tls {
@@ -224,6 +261,14 @@ pub(super) unsafe fn build(
                     credentials: None,
                 },
             },
+            websocket: match websocket.as_ref().and_then(|parsed| parsed.path.as_ref()) {
+                None => None,
+                Some(path) => match client_transport::process_websocket(path) {
+                    Ok(websocket) => Some(websocket),
+                    Err(text) => return refuse(state::STATE_USER_INPUT_INVALID, text),
+                },
+            },
+            proxy: client_transport::process_proxy(),
         },
         login: Login {
             client_id,

@@ -20,6 +20,14 @@ pub enum Stage {
     TlsVerify,
     /// Loading of local TLS material: CA bundle, client certificate, client key, randomness.
     TlsConfig,
+    /// Getting through a proxy.
+    Proxy,
+    /// A proxy that says no, and would say so again.
+    ProxyRefused,
+    /// Handshake of WebSocket.
+    WebSocket,
+    /// A server that does not speak MQTT over WebSocket here, and will not a moment later.
+    WebSocketRefused,
     /// Traffic on an established connection.
     Traffic,
 }
@@ -32,6 +40,8 @@ impl fmt::Display for Stage {
             Stage::TlsHandshake => "TLS handshake",
             Stage::TlsVerify => "TLS verification",
             Stage::TlsConfig => "TLS configuration",
+            Stage::Proxy | Stage::ProxyRefused => "proxy",
+            Stage::WebSocket | Stage::WebSocketRefused => "WebSocket handshake",
             Stage::Traffic => "traffic",
         })
     }

@@ -7,8 +7,12 @@
 //! In the same way a connection is set up by a [`Dialing`]: on the fast path it advances step by
 //! step, on the contract path one step is the one call that a port has for it.
 
+pub mod authority;
+pub mod http;
+pub mod proxy;
 mod tcp;
 mod tls;
+pub mod websocket;
 
 use std::ffi::CString;
 use std::fmt;
@@ -34,7 +38,11 @@ pub enum Security {
     },
 }
 
-/// Where to connect.
+pub use proxy::Proxy;
+pub use tls::NO_PROXY;
+pub use websocket::handshake::WebSocket;
+
+/// Where to connect, and how to get there.
 #[derive(Clone)]
 pub struct Target {
     /// Host name or IP literal.
@@ -43,6 +51,23 @@ pub struct Target {
     pub port: u16,
     /// TLS or not.
     pub security: Security,
+    /// WebSocket on top of it; `None`: MQTT itself.
+    pub websocket: Option<WebSocket>,
+    /// A proxy to go through; `None`: straight on.
+    pub proxy: Option<Arc<Proxy>>,
+}
+
+impl Target {
+    /// MQTT itself, straight on.
+    pub fn new(host: CString, port: u16, security: Security) -> Self {
+        Target {
+            host,
+            port,
+            security,
+            websocket: None,
+            proxy: None,
+        }
+    }
 }
 
 /// Why a link failed. All variants mean that the connection is lost.
@@ -111,7 +136,7 @@ pub struct DialBounds {
     pub address_ms: u32,
     /// Name resolution and TCP connect, all addresses together.
     pub network_ms: u32,
-    /// TLS handshake, behind the TCP connect.
+    /// The answer of a proxy, the TLS handshake, the handshake of WebSocket; each of them.
     pub handshake_ms: u32,
 }
 
@@ -164,17 +189,29 @@ pub struct HalDialer;
 
 impl Dialer for HalDialer {
     fn dial(&self, target: &Target, bounds: &DialBounds) -> Result<Box<dyn Dialing>, Failure> {
-        Ok(match &target.security {
-            Security::Tcp => Box::new(tcp::TcpDialing::start(target, bounds)?),
-            Security::Tls {
-                ca_pem,
-                credentials,
-            } => Box::new(tls::TlsDialing::start(
+        let dialing: Box<dyn Dialing> = match (&target.security, &target.proxy) {
+            (Security::Tcp, None) => Box::new(tcp::TcpDialing::start(target, bounds)?),
+            (Security::Tcp, Some(proxy)) => {
+                Box::new(proxy::TunnelDialing::start(target, proxy, bounds)?)
+            }
+            (
+                Security::Tls {
+                    ca_pem,
+                    credentials,
+                },
+                _,
+            ) => Box::new(tls::TlsDialing::start(
                 target,
                 ca_pem,
                 credentials.as_ref(),
                 bounds,
             )?),
+        };
+        Ok(match &target.websocket {
+            None => dialing,
+            Some(websocket) => Box::new(websocket::WsDialing::over(
+                dialing, websocket, target, bounds,
+            )),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Plain TCP over `HAL_TCP_*`.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::IntoRawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,20 +27,24 @@ pub(super) enum TcpDialing {
 
 impl TcpDialing {
     pub(super) fn start(target: &Target, bounds: &DialBounds) -> Result<Self, Failure> {
+        Self::to(&target.host, target.port, bounds)
+    }
+
+    /// A connection to another host than the target's.
+    pub(super) fn to(host: &CStr, port: u16, bounds: &DialBounds) -> Result<Self, Failure> {
         if !seam::tcp_is_default() {
             return Ok(TcpDialing::Port {
-                host: target.host.clone(),
-                port: target.port,
+                host: host.to_owned(),
+                port,
             });
         }
-        let host = target.host.to_string_lossy();
-        tcp::Connecting::start(&host, target.port, &bounds.tcp()).map(TcpDialing::Own)
+        let host = host.to_string_lossy();
+        tcp::Connecting::start(&host, port, &bounds.tcp()).map(TcpDialing::Own)
     }
-}
 
-impl Dialing for TcpDialing {
-    fn step(&mut self, wait_ms: u32) -> Result<Option<Arc<dyn Link>>, Failure> {
-        let link = match self {
+    /// [`Dialing::step`], for a caller that builds upon the link.
+    pub(super) fn advance(&mut self, wait_ms: u32) -> Result<Option<TcpLink>, Failure> {
+        Ok(Some(match self {
             TcpDialing::Own(connecting) => {
                 let wait = Duration::from_millis(wait_ms.into());
                 let Some(socket) = connecting.step(wait)? else {
@@ -63,8 +67,14 @@ impl Dialing for TcpDialing {
                     exchange: Exchange::default(),
                 }
             }
-        };
-        Ok(Some(Arc::new(link)))
+        }))
+    }
+}
+
+impl Dialing for TcpDialing {
+    fn step(&mut self, wait_ms: u32) -> Result<Option<Arc<dyn Link>>, Failure> {
+        let link = self.advance(wait_ms)?;
+        Ok(link.map(|link| Arc::new(link) as Arc<dyn Link>))
     }
 
     fn stage(&self) -> Stage {
@@ -72,6 +82,14 @@ impl Dialing for TcpDialing {
             TcpDialing::Own(connecting) => connecting.stage(),
             TcpDialing::Port { .. } => Stage::Connect,
         }
+    }
+}
+
+impl TcpLink {
+    /// Gives the handle of `HAL_TCP_*` away instead of destroying it.
+    pub(super) fn into_handle(self) -> usize {
+        // It has nothing else to give up.
+        std::mem::ManuallyDrop::new(self).handle
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
-use super::{DialBounds, Dialing, Link, LinkError, Target, reason};
+use super::{DialBounds, Dialing, Link, LinkError, Target, proxy, reason};
 use crate::hal::diagnostics::{self, Failure, Stage, TlsInfo};
 use crate::hal::seam::{self, StreamError};
 use crate::hal::tls::{self, Credentials, Opening, Options, ServerName, TlsError, TlsSession};
@@ -26,6 +26,9 @@ pub(super) enum TlsDialing {
     },
 }
 
+/// Why a port's TLS and a proxy exclude each other.
+pub const NO_PROXY: &str = "the application's own HAL_SSL_Establish cannot go through a proxy";
+
 impl TlsDialing {
     pub(super) fn start(
         target: &Target,
@@ -37,6 +40,10 @@ impl TlsDialing {
             if credentials.is_some_and(|own| !matches!(**own, Credentials::None)) {
                 let text = "the application's own HAL_SSL_Establish takes no credentials";
                 return Err(Failure::new(Stage::TlsConfig, text));
+            }
+            if target.proxy.is_some() {
+                // It connects by itself, and to the server.
+                return Err(Failure::new(Stage::TlsConfig, NO_PROXY));
             }
             return Ok(TlsDialing::Port {
                 host: target.host.clone(),
@@ -53,6 +60,10 @@ impl TlsDialing {
             },
             handshake_timeout_ms: bounds.handshake_ms,
             tcp: bounds.tcp(),
+            carriers: target
+                .proxy
+                .as_ref()
+                .map(|through| proxy::carriers(target, through, bounds)),
             ..Options::new(server, target.port, ca_pem.to_bytes().to_vec())
         };
         Ok(TlsDialing::Own(Box::new(Opening::new(options)?)))

@@ -328,6 +328,7 @@ static int hal_more(void)
     ssl_hooks_t hooks      = {hook_malloc, free};
     iotx_store_t       store;
     iotx_store_stats_t stats;
+    iotx_proxy_t       proxy;
 
     HAL_Printf("%s", "");
     CHECK(format(text, sizeof(text), "%d", 7) == 1 && strcmp(text, "7") == 0);
@@ -362,6 +363,14 @@ static int hal_more(void)
     CHECK(iotx_mqtt_set_store(&store) == 0 && iotx_mqtt_set_store(NULL) == 0);
     CHECK(iotx_mqtt_store_stats(NULL, &stats) == STATE_USER_INPUT_INVALID);
     CHECK(iotx_client_store_stats(NULL, &stats) == STATE_USER_INPUT_INVALID);
+    memset(&proxy, 0, sizeof(proxy));
+    CHECK(iotx_mqtt_set_proxy(&proxy) == STATE_USER_INPUT_OUT_RANGE);
+    proxy.struct_size = sizeof(proxy);
+    CHECK(iotx_mqtt_set_proxy(&proxy) == STATE_USER_INPUT_INVALID);
+    proxy.url = "http://proxy:3128";
+    CHECK(iotx_mqtt_set_proxy(&proxy) == 0 && iotx_mqtt_set_proxy(NULL) == 0);
+    CHECK(iotx_mqtt_set_websocket_headers("Host: x") == STATE_USER_INPUT_INVALID);
+    CHECK(iotx_mqtt_set_websocket_headers("X-A: b") == 0 && iotx_mqtt_set_websocket_headers(NULL) == 0);
     iotx_log_write("");
     return 0;
 }

@@ -372,11 +372,7 @@ impl World {
         let alive = Alive::default();
         let host = Arc::new(MemHost::default());
         let config = Config {
-            target: Target {
-                host: CString::new("memory").expect("no NUL"),
-                port: 1883,
-                security: Security::Tcp,
-            },
+            target: Target::new(CString::new("memory").expect("no NUL"), 1883, Security::Tcp),
             login: Login {
                 client_id: "pk.dn".into(),
                 username: "dn&pk".into(),

@@ -20,7 +20,7 @@ use super::mbed_session::{MbedSession, Outgoing, Socket};
 use super::mbed_suites::{self, Offer};
 use super::mbed_verify::Verifier;
 use super::mbed_wire::Wire;
-use super::{Credentials, Options, ServerName};
+use super::{Carrier, Credentials, Options, ServerName};
 use crate::hal::diagnostics::{self, Failure, Stage, TlsInfo};
 use crate::hal::seam::{self, StreamError};
 use crate::hal::tcp;
@@ -48,6 +48,8 @@ enum Where {
     Start,
     /// Our own TCP sets it up.
     Connecting(tcp::Connecting),
+    /// Something else does.
+    Carried(Box<dyn Carrier>),
     Handshake(Box<Handshake>),
 }
 
@@ -74,6 +76,15 @@ impl Opening {
         let until = Deadline::after(wait_ms);
         loop {
             match std::mem::replace(&mut self.stage, Where::Start) {
+                Where::Start if let Some(carriers) = &self.options.carriers => {
+                    self.stage = Where::Carried(carriers.start()?);
+                }
+                Where::Carried(mut carrier) => {
+                    self.stage = match carrier.step(until.remaining())? {
+                        Some(handle) => self.begin(Socket::new(handle))?,
+                        None => Where::Carried(carrier),
+                    };
+                }
                 Where::Start if seam::tcp_is_default() => {
                     let host = self.options.server.to_string();
                     let limits = &self.options.tcp;
@@ -108,6 +119,7 @@ impl Opening {
         match &self.stage {
             Where::Start => Stage::Connect,
             Where::Connecting(connecting) => connecting.stage(),
+            Where::Carried(carrier) => carrier.stage(),
             Where::Handshake(_) => Stage::TlsHandshake,
         }
     }

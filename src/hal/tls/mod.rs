@@ -15,6 +15,7 @@
 
 mod alert;
 mod application;
+mod carrier;
 mod clock;
 mod credentials;
 mod deadline;
@@ -45,6 +46,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::diagnostics::{Failure, Stage, TlsInfo};
 use super::tcp;
 
+pub use carrier::{Carrier, Carriers};
 pub use clock::{ClockPolicy, LIBRARY_DATE, clock_policy, set_clock_policy};
 pub use credentials::{Credentials, Identity, PSK_IDENTITY_MAX, PSK_MAX, PreSharedKey};
 pub use handles::lookup;
@@ -127,6 +129,8 @@ pub struct Options {
     pub handshake_timeout_ms: u32,
     /// Bounds of the TCP connection before it, where our own TCP makes it.
     pub tcp: tcp::Limits,
+    /// What makes the connection instead, for one that is not made by TCP alone.
+    pub carriers: Option<Carriers>,
     /// What to do while the device's clock is not set.
     pub clock_policy: ClockPolicy,
     /// SHA-256 of the root whose chains may also name `*.iot-as.aliyuncs.com` instead of a host
@@ -145,6 +149,7 @@ impl Options {
             credentials: Arc::default(),
             handshake_timeout_ms: DEFAULT_HANDSHAKE_TIMEOUT_MS,
             tcp: tcp::Limits::default(),
+            carriers: None,
             clock_policy: clock_policy(),
             extra_name_root: Some(roots::ALIYUN_IOT_ROOT_SHA256),
         }
