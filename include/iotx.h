@@ -327,7 +327,7 @@ typedef struct {
    */
   const char *psk_identity;
   /*
-   Pre-shared key in place of certificates: 1 to 32 bytes in memory, or a file with lines
+   Pre-shared key in place of certificates: 1 to 64 bytes in memory, or a file with lines
    `identity:key in hexadecimal`, of which the one of `psk_identity` is used, or the first.
    */
   iotx_client_data_t psk;

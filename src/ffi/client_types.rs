@@ -153,7 +153,7 @@ pub struct iotx_client_options_t {
     pub key_password: *const c_char,
     /// Identity of the pre-shared key, at most 256 bytes.
     pub psk_identity: *const c_char,
-    /// Pre-shared key in place of certificates: 1 to 32 bytes in memory, or a file with lines
+    /// Pre-shared key in place of certificates: 1 to 64 bytes in memory, or a file with lines
     /// `identity:key in hexadecimal`, of which the one of `psk_identity` is used, or the first.
     pub psk: iotx_client_data_t,
     /// 1: the server forgets everything when the connection ends. 0: it keeps the session.

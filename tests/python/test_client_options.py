@@ -76,7 +76,7 @@ REFUSED = [
     ("psk without identity", {**TLS, "psk": b"key"}, INVALID, "psk without psk_identity"),
     ("identity without psk", {**TLS, "psk_identity": "me"}, INVALID, "psk_identity without psk"),
     ("identity too long", {**TLS, "psk": b"key", "psk_identity": "a" * 257}, RANGE, "psk_identity is longer than 256"),
-    ("psk too long", {**TLS, "psk": b"k" * 33, "psk_identity": "me"}, RANGE, "psk is not 1 to 32"),
+    ("psk too long", {**TLS, "psk": b"k" * 65, "psk_identity": "me"}, RANGE, "psk is not 1 to 64"),
     ("psk and ca", {**TLS, "psk": b"key", "psk_identity": "me", "ca": PEM}, INVALID, "ca and psk exclude"),
     ("psk and certificate", {**TLS, "psk": b"key", "psk_identity": "me", "certificate": PEM, "key": PEM}, INVALID,
      "psk and a client certificate exclude"),
@@ -111,7 +111,7 @@ ACCEPTED = [
     {**PLAIN, "stable_after_ms": 1}, {**PLAIN, "read_buffer_size": 128, "write_buffer_size": 128},
     {**PLAIN, "read_buffer_size": 268_435_460}, {**PLAIN, "max_inflight": 1}, {**PLAIN, "max_inflight": 16_384},
     {**PLAIN, "nonblocking": 1}, {**PLAIN, "nonblocking": 1, "queue_size": 1},
-    {**TLS, "psk": b"k" * 32, "psk_identity": "me"}, {**TLS, "psk": b"k", "psk_identity": "a" * 256},
+    {**TLS, "psk": b"k" * 64, "psk_identity": "me"}, {**TLS, "psk": b"k", "psk_identity": "a" * 256},
     {**PLAIN, "client_id": "a" * 65_535},
 ]
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Longest pre-shared key, bytes: the limit of the TLS library as it is built.
-pub const PSK_MAX: usize = 32;
+/// Longest pre-shared key, bytes: RFC 4279 §5.3 asks for 64, and the platform's keys have them.
+pub const PSK_MAX: usize = 64;
 /// Longest pre-shared key identity, bytes (RFC 4279 §5.3 asks for at least 128).
 pub const PSK_IDENTITY_MAX: usize = 256;
 

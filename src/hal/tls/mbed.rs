@@ -14,6 +14,7 @@ use mbedtls::x509::VerifyError;
 use super::alert;
 use super::deadline::Deadline;
 use super::mbed_credentials::{self, Loaded};
+use super::mbed_psk;
 use super::mbed_random;
 use super::mbed_resume::{self, Binding, Keeper, Kept};
 use super::mbed_session::{MbedSession, Outgoing, Socket};
@@ -246,7 +247,7 @@ fn configure(loaded: &Loaded, verifier: &Verifier, offer: Offer) -> Result<Confi
                 config.push_cert(identity.chain.clone(), identity.key.clone())?;
             }
         }
-        Loaded::PreSharedKey(key) => config.set_psk(&key.key, &key.identity)?,
+        Loaded::PreSharedKey(key) => mbed_psk::set(&mut config, key)?,
     }
     Ok(config)
 }

@@ -29,6 +29,7 @@ mod mbed_credentials;
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod mbed_gcm;
+mod mbed_psk;
 mod mbed_random;
 mod mbed_resume;
 mod mbed_session;
