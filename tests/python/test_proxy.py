@@ -80,11 +80,12 @@ REFUSALS = {
                             "proxy: status 407 (proxy authentication required)", False),
     "forbids": (raw(b"HTTP/1.1 403 x\r\n\r\n"), "proxy: status 403 (forbidden)", False),
     "cannot reach it": (raw(b"HTTP/1.0 502 x\r\n\r\n"), "proxy: status 502 (bad gateway)", True),
-    "is no proxy": (raw(b"HTTP/1.1 302 x\r\nLocation: /\r\n\r\n"), "proxy: status 302 (redirect)", True),
+    "is no proxy": (raw(b"HTTP/1.1 302 x\r\nLocation: /\r\n\r\n"), "proxy: status 302 (redirect)", False),
     "talks first": (raw(b"HTTP/1.1 200 x\r\n\r\nhello"), "proxy: data behind the answer", True),
     "speaks something else": (raw(b"\x05\x00"), "proxy: answer is not HTTP", True),
     "never stops": (raw(b"HTTP/1.1 200 x\r\n" + b"A: b\r\n" * 2000), "proxy: head of the answer is longer than 8 KiB", True),
     "leaves": (raw(b""), "proxy: connection closed instead of an answer", True),
+    "has too much to do": (raw(b"HTTP/1.1 429 x\r\n\r\n"), "proxy: status 429 (too many requests)", True),
     "is silent": (wait, "proxy: ", True),
 }
 
