@@ -5,7 +5,8 @@ import ctypes as c
 
 import pytest
 
-from client import INVALID, PLAIN, TLS, PlainServer, refusals
+from client import INVALID, PLAIN, TLS, Client, PlainServer, refusals
+from client import NAMES as NAMED
 from device import Device
 from iotx_abi import STATE
 from isolation import run_isolated
@@ -196,6 +197,32 @@ def test_sdk_api_names_the_stage():
         value = run_isolated(refused_by_proxy, port=proxy.port).value
         assert len(proxy.requests) == 1, "nothing is gained by a repeat"
     assert [CLOSE, "proxy: status 407 (proxy authentication required)"] in value["states"]
+
+
+# ---- ports of the schemes, as the proxy is told them -------------------------------------------
+
+
+# URL or host, other options, port
+CLIENT_PORTS = [("mqtt://localhost", {}, 1883), ("mqtts://localhost", {}, 8883), ("ws://localhost", {}, 80), ("wss://localhost", {}, 443),
+                ("ws://localhost/x", NAMED, 443), ("ws://localhost:81", NAMED, 81), ("wss://localhost", NAMED, 443),
+                ("mqtt://localhost", NAMED, 1883)]
+SDK_PORTS = [("ws://localhost", {}, 443), ("wss://localhost/x", {}, 443), ("ws://localhost:81", {"port": 82}, 81),
+             ("ws://localhost", {"port": 82}, 82), ("mqtt://localhost", {}, 1883)]
+
+
+def test_default_ports():
+    with Proxy(raw(b"HTTP/1.1 403 x\r\n\r\n")) as proxy:
+        url = f"http://127.0.0.1:{proxy.port}"
+        for given, more, port in CLIENT_PORTS:
+            run_isolated(named, url=given, proxy=url, **{"client_id": "a", **more} if not more else more)
+            assert proxy.requests.pop()[0] == f"CONNECT localhost:{port} HTTP/1.1", given
+        for given, more, port in SDK_PORTS:
+            run_isolated(with_proxy, url=url, host=given, **more)
+            assert proxy.requests.pop()[0] == f"CONNECT localhost:{port} HTTP/1.1", given
+
+
+def named(library, **options):
+    return Client(library, **options).connect(1000)
 
 
 # ---- IPv6 --------------------------------------------------------------------------------------

@@ -1,15 +1,17 @@
 """MQTT over WebSocket: handshake, frames, both APIs, with scripted servers."""
 
 import struct
+import subprocess
 import time
 
 import pytest
 
 from client import Client, PlainServer
 from device import Device
-from iotx_abi import INFORMATION, STATE, ioctl_set
+from iotx_abi import INFORMATION, ROOT, STATE, ioctl_set
 from isolation import run_isolated
 from scripted import CONNACK_OK, ScriptedServer, publish
+from test_client_api import STRICT
 from test_client_loop import event_loop
 from upgrade import Slow, WebSocket, answer, frame, read_head, upgrade
 
@@ -353,6 +355,20 @@ def setters(library):
 def test_headers_of_the_process():
     invalid, out = STATE["STATE_USER_INPUT_INVALID"], STATE["STATE_USER_INPUT_OUT_RANGE"]
     assert run_isolated(setters).value == [0, 0, 0, 0, invalid, invalid, out, invalid]
+
+
+# ---- the documentation -------------------------------------------------------------------------
+
+
+def test_the_parts_of_the_document_compile(tmp_path):
+    blocks = [block.split("```")[0] for block in (ROOT / "docs" / "transports.md").read_text().split("```c\n")[1:]]
+    assert len(blocks) == 5
+    for number, block in enumerate(blocks):
+        source = tmp_path / f"part{number}.c"
+        source.write_text(block)
+        for compiler, standard in (("cc", "c11"), ("c++", "c++17")):
+            subprocess.run([compiler, f"-std={standard}", "-x", "c" if compiler == "cc" else "c++", *STRICT, "-fsyntax-only", source],
+                           check=True, timeout=60)
 
 
 # ---- event loops, ports of the application's own -----------------------------------------------
