@@ -60,4 +60,4 @@ macro_rules! smoke {
     };
 }
 
-smoke! { client engine frames handshake host identity ioctl json kv pem record sign topic url }
+smoke! { client engine frames handshake host identity ioctl json kv pem record sign topic url websocket }

@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     target("client", client::run, 2048, 32_000),
     target("engine", engine::run, 2048, 400_000),
     target("frames", frames::run, 2048, 480_000),
@@ -40,6 +40,7 @@ pub const TARGETS: [Target; 14] = [
     target("sign", sign::run, 512, 200_000),
     target("topic", topic::run, 512, 1_500_000),
     target("url", url::run, 512, 600_000),
+    target("websocket", websocket::run, 1024, 400_000),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8]), max_len: usize, smoke: u32) -> Target {

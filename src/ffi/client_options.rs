@@ -456,7 +456,7 @@ unsafe fn security(options: &iotx_client_options_t, tls: bool) -> Checked<Securi
         ];
         return match given.iter().find(|(given, _)| *given) {
             Some((_, name)) => invalid(format!(
-                "{name} is given, but mqtt:// and ws:// are not protected; use mqtts:// or wss://"
+                "{name} is given, but mqtt:// is not protected; use mqtts:// (wss:// in place of ws://)"
             )),
             None => Ok(Security::Tcp),
         };

@@ -160,7 +160,9 @@ impl TunnelDialing {
                         Stage::Proxy,
                         "data behind the answer, before anything was asked",
                     )),
-                    400..=499 => Err(Failure::new(Stage::ProxyRefused, answer.status_text())),
+                    300..=428 | 430..=499 => {
+                        Err(Failure::new(Stage::ProxyRefused, answer.status_text()))
+                    }
                     _ => Err(Failure::new(Stage::Proxy, answer.status_text())),
                 }
             }

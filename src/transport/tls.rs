@@ -27,7 +27,7 @@ pub(super) enum TlsDialing {
 }
 
 /// Why a port's TLS and a proxy exclude each other.
-pub const NO_PROXY: &str = "the application's own HAL_SSL_Establish cannot go through a proxy";
+pub const NO_PROXY: &str = "no proxy with the application's own HAL_SSL_Establish";
 
 impl TlsDialing {
     pub(super) fn start(

@@ -158,16 +158,20 @@ def start_platform(pki, tmp_path_factory):
 class Mosquitto:
     """A mosquitto with a TLS listener for the device and a plain one for mosquitto_pub and _sub."""
 
-    def __init__(self, pki, folder, credentials=None, options=()):
+    def __init__(self, pki, folder, credentials=None, options=(), websocket=False):
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
         assert program, "mosquitto is not installed: make deps"
         self.log = folder / "mosquitto.log"
         for _ in range(5):
-            self.port, self.plain_port = free_port(), free_port()
+            self.port, self.plain_port, self.ws_port, self.wss_port = (free_port() for _ in range(4))
             lines = ["per_listener_settings false", "log_type all", f"log_dest file {self.log}",
                      "persistence false", *options, f"listener {self.plain_port} 127.0.0.1",
                      f"listener {self.port} 127.0.0.1", f"cafile {pki / 'root.crt'}",
                      f"certfile {pki / 'server.crt'}", f"keyfile {pki / 'server.key'}"]
+            if websocket:
+                # libwebsockets listens at every address.
+                lines += [f"listener {self.ws_port}", "protocol websockets", f"listener {self.wss_port}",
+                          "protocol websockets", f"certfile {pki / 'server.crt'}", f"keyfile {pki / 'server.key'}"]
             if os.geteuid() == 0:
                 lines.append("user root")
             if credentials is None:
@@ -205,6 +209,19 @@ def port_library(tmp_path_factory):
     return build_port(tmp_path_factory.mktemp("port"))
 
 
+@pytest.fixture(scope="session")
+def contract_ports(tmp_path_factory):
+    """Ports that wait for every byte asked for: of TCP, and of TLS as well."""
+    folder = tmp_path_factory.mktemp("contract")
+    built = {}
+    for name, flags in (("tcp", []), ("tls", ["-DOWN_TLS"])):
+        built[name] = folder / f"{name}.so"
+        source = Path(__file__).resolve().parent / "contract_port.c"
+        subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC", "-shared", *flags, "-o", built[name], source],
+                       check=True)
+    return built
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
@@ -214,8 +231,8 @@ def free_port():
 def start_mosquitto(pki, tmp_path_factory):
     running = []
 
-    def start(credentials=None):
-        running.append(Mosquitto(pki, tmp_path_factory.mktemp("mosquitto"), credentials))
+    def start(credentials=None, **more):
+        running.append(Mosquitto(pki, tmp_path_factory.mktemp("mosquitto"), credentials, **more))
         return running[-1]
     yield start
     for broker in running:

@@ -14,8 +14,10 @@ from isolation import run_isolated
 from scripted import publish
 
 
-def event_loop(library, port, ca=None):
+def event_loop(library, port, ca=None, url=None):
     scheme = {"url": f"mqtts://localhost:{port}", "ca": ca} if ca else {"url": f"mqtt://127.0.0.1:{port}"}
+    if url is not None:
+        scheme["url"] = url
     client = Client(library, client_id="a", nonblocking=1, **scheme)
     slowest = 0.0
     before = [client.call("fd"), client.call("next_timeout_ms"), client.call("wants_write")]

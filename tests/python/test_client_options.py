@@ -21,7 +21,7 @@ REFUSED = [
     ("no url", {"client_id": "a"}, INVALID, "url is missing"),
     ("url without scheme", {**PLAIN, "url": "broker:1883"}, INVALID, "no scheme"),
     ("other scheme", {**PLAIN, "url": "http://broker"}, INVALID, "not supported"),
-    ("websocket", {**PLAIN, "url": "ws://broker"}, INVALID, "not supported"),
+    ("headers without websocket", {**PLAIN, "websocket_headers": "A: b"}, INVALID, "not ws:// or wss://"),
     ("no host", {**PLAIN, "url": "mqtt://:1883"}, INVALID, "no host"),
     ("port 0", {**PLAIN, "url": "mqtt://broker:0"}, INVALID, "port"),
     ("port too high", {**PLAIN, "url": "mqtt://broker:65536"}, INVALID, "port"),

@@ -14,3 +14,4 @@ pub mod record;
 pub mod sign;
 pub mod topic;
 pub mod url;
+pub mod websocket;

@@ -3,7 +3,7 @@
 
 use std::net::Ipv6Addr;
 
-use iotx::device::endpoint;
+use iotx::device::endpoint::{self, Endpoint};
 
 use super::super::input::Input;
 
@@ -18,14 +18,25 @@ pub fn run(data: &[u8]) {
                     .host
                     .contains(|c: char| c.is_control() || "@/?#:[] ".contains(c))
             );
-            let scheme = if endpoint.tls { "mqtts" } else { "mqtt" };
+            let scheme = match (endpoint.path.is_some(), endpoint.tls) {
+                (false, false) => "mqtt",
+                (false, true) => "mqtts",
+                (true, false) => "ws",
+                (true, true) => "wss",
+            };
             let host = if v6 {
                 format!("[{}]", endpoint.host)
             } else {
                 endpoint.host.clone()
             };
-            let again = endpoint::parse(&format!("{scheme}://{host}:{}/", endpoint.port));
-            assert_eq!(again.as_ref(), Ok(&endpoint), "{text}");
+            let path = endpoint.path.as_deref().unwrap_or("/");
+            assert!(path.starts_with('/'));
+            let again = endpoint::parse(&format!("{scheme}://{host}:{}{path}", endpoint.port));
+            let given = Endpoint {
+                port_given: true,
+                ..endpoint.clone()
+            };
+            assert_eq!(again, Ok(given), "{text}");
             let lower = text.to_ascii_lowercase();
             assert!(lower.starts_with(&format!("{scheme}://")) && text.contains(&endpoint.host));
         }

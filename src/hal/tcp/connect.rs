@@ -18,7 +18,7 @@ const ADDRESS_MIN: Duration = Duration::from_secs(1);
 /// Connects to `host` (a name or an address literal, no brackets) on `port`. Blocks within
 /// `limits`.
 ///
-/// Addresses are tried in the order of the resolver. The descriptor is non-blocking, closed on
+/// Addresses are tried in the order of the resolver, its families in turns. The descriptor is non-blocking, closed on
 /// exec, and sends without delay.
 pub fn connect(host: &str, port: u16, limits: &Limits) -> Result<OwnedFd, Failure> {
     let mut connecting = Connecting::start(host, port, limits)?;
@@ -99,7 +99,7 @@ impl Connecting {
                 None => return Ok(None),
             };
             log::debug!("{} has {} addresses", self.host, addresses.len());
-            self.stage = Where::Trying(Trying::new(addresses, &self.limits));
+            self.stage = Where::Trying(Trying::new(alternate(addresses), &self.limits));
         }
         let Where::Trying(trying) = &mut self.stage else {
             return Ok(None);
@@ -121,6 +121,23 @@ fn with_host(reason: String, host: &str, addresses: &[SocketAddr]) -> String {
         [_] => format!("{reason} ({host})"),
         _ => format!("{reason} ({host}, {} addresses)", addresses.len()),
     }
+}
+
+/// The families in turns, each in its own order, beginning with that of the first address (RFC 8305 §4): a
+/// family that leads nowhere costs the time of one address, however many it has.
+pub(super) fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let count = addresses.len();
+    let (preferred, other): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv6() == first_is_v6);
+    let (mut preferred, mut other) = (preferred.into_iter(), other.into_iter());
+    let mut ordered = Vec::with_capacity(count);
+    while ordered.len() < count {
+        ordered.extend(preferred.next());
+        ordered.extend(other.next());
+    }
+    ordered
 }
 
 /// Addresses, tried one after the other.

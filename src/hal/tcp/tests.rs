@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::connect::{Trying, begin, outcome};
+use super::connect::{Trying, alternate, begin, outcome};
 use super::resolve::{Lookup, MAX_RESOLVERS};
 use super::*;
 use crate::hal::diagnostics::{Failure, Stage};
@@ -48,7 +48,12 @@ fn short_limits() -> Limits {
 
 /// An address that answers no connection: its queue is full.
 fn silent_address() -> (TcpListener, Vec<OwnedFd>, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    silent_at("127.0.0.1:0").expect("bind")
+}
+
+/// The same at an address that the system may not have.
+fn silent_at(address: &str) -> Option<(TcpListener, Vec<OwnedFd>, SocketAddr)> {
+    let listener = TcpListener::bind(address).ok()?;
     // SAFETY: our own listening socket; a second listen only changes the queue length.
     assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
     let address = listener.local_addr().expect("address");
@@ -57,7 +62,7 @@ fn silent_address() -> (TcpListener, Vec<OwnedFd>, SocketAddr) {
         queued.push(socket);
         assert!(queued.len() < 100, "the queue never fills");
     }
-    (listener, queued, address)
+    Some((listener, queued, address))
 }
 
 fn bind_loopback(socket: &OwnedFd) -> SocketAddr {
@@ -162,6 +167,57 @@ fn several_addresses_share_the_total_time() {
         lasted >= Duration::from_millis(1400) && lasted < Duration::from_secs(5),
         "{lasted:?}"
     );
+}
+
+#[test]
+fn families_take_turns() {
+    let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
+    let all = |texts: &[&str]| texts.iter().map(|text| address(text)).collect::<Vec<_>>();
+    for (given, wanted) in [
+        (vec![], vec![]),
+        (
+            vec!["1.1.1.1:1", "1.1.1.2:1"],
+            vec!["1.1.1.1:1", "1.1.1.2:1"],
+        ),
+        (
+            vec!["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "1.1.1.2:1"],
+            vec!["[::1]:1", "1.1.1.1:1", "[::2]:1", "1.1.1.2:1", "[::3]:1"],
+        ),
+        (
+            vec!["1.1.1.1:1", "[::1]:1", "[::2]:1"],
+            vec!["1.1.1.1:1", "[::1]:1", "[::2]:1"],
+        ),
+    ] {
+        assert_eq!(alternate(all(&given)), all(&wanted));
+    }
+}
+
+/// Many addresses of IPv6 that lead nowhere, and one of IPv4 behind them.
+#[test]
+fn a_dead_family_costs_the_time_of_one_address() {
+    static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+    let Some((_listener, _queued, silent)) = silent_at("[::1]:0") else {
+        // A system without IPv6 cannot be asked.
+        return;
+    };
+    let good = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let good = good
+        .local_addr()
+        .map(|address| (good, address))
+        .expect("address");
+    let answer = [vec![silent; 8], vec![good.1]].concat();
+    let lookup = Lookup::asking("both.example", 1883, &UNDER_WAY, move |_, _| Ok(answer));
+    let limits = short_limits();
+    let mut connecting = Connecting::asking("both.example", &limits, lookup.expect("starts"));
+    let start = Instant::now();
+    let socket = connecting
+        .step(limits.total)
+        .expect("the IPv4 address accepts");
+    assert!(socket.is_some());
+    good.0.accept().expect("accept");
+    let lasted = start.elapsed();
+    assert!(lasted >= Duration::from_millis(250), "{lasted:?}");
+    assert!(lasted < Duration::from_millis(2000), "{lasted:?}");
 }
 
 #[test]
