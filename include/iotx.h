@@ -92,6 +92,24 @@ typedef enum {
 } iotx_client_event_type_t;
 
 /*
+ How a device registers.
+ */
+typedef enum {
+  /*
+   Over HTTPS: a device created in the console is given its secret.
+   */
+  IOTX_REGISTER_HTTPS = 0,
+  /*
+   Over MQTT with TLS: the same.
+   */
+  IOTX_REGISTER_MQTT = 1,
+  /*
+   Over MQTT with TLS, no device created beforehand: client id and token are given.
+   */
+  IOTX_REGISTER_MQTT_NO_PREREGISTRATION = 2,
+} iotx_register_method_t;
+
+/*
  A client. The pointer is a number that the library compares with its clients; it is never
  followed.
  */
@@ -524,6 +542,78 @@ typedef struct {
 typedef void (*iotx_log_fn)(void *context, int level, const char *line);
 
 /*
+ Who registers where. `iotx_register_options_init` sets all to 0, NULL and the size. Everything is copied
+ during the call.
+ */
+typedef struct {
+  /*
+   `sizeof(iotx_register_options_t)`.
+   */
+  size_t struct_size;
+  /*
+   An `iotx_register_method_t`.
+   */
+  uint32_t method;
+  /*
+   Region 0 to 4 as in `iotx_mqtt_region_types_t`; 5 for the host name that `IOT_Ioctl` has set. Not used
+   with `url`.
+   */
+  uint32_t region;
+  /*
+   `https://host[:port]` or `mqtts://host[:port]`, as the method is; NULL for the server of the region.
+   */
+  const char *url;
+  /*
+   Product key, 1 to 20 bytes.
+   */
+  const char *product_key;
+  /*
+   Product secret, 1 to 64 bytes.
+   */
+  const char *product_secret;
+  /*
+   Device name, 1 to 32 bytes.
+   */
+  const char *device_name;
+  /*
+   Id of a purchased instance, over MQTT; NULL for the public one.
+   */
+  const char *instance_id;
+  /*
+   What tells physical devices of one name apart, 1 to 64 bytes, e.g. a MAC address; only without
+   pre-registration, NULL for `{product key}.{device name}`.
+   */
+  const char *client_id;
+  /*
+   Trusted certificates, PEM; all zero for those of the process (`iotx_ca_crt`).
+   */
+  iotx_client_data_t ca;
+} iotx_register_options_t;
+
+/*
+ What the registration brought. Wipe it with `iotx_register_result_clear` once it is stored. It has no
+ size in it since it will not grow.
+ */
+typedef struct {
+  /*
+   Device secret; "" without pre-registration.
+   */
+  char device_secret[65];
+  /*
+   MQTT client id to sign in with; only without pre-registration.
+   */
+  char client_id[65];
+  /*
+   Token to sign in with; only without pre-registration.
+   */
+  char device_token[257];
+  /*
+   Why it failed, in English or as the cloud says it; "" on success. Data: do not use it as a format.
+   */
+  char text[128];
+} iotx_register_result_t;
+
+/*
  What a store has done since Construct, and what it holds.
  */
 typedef struct {
@@ -802,6 +892,34 @@ int iotx_mqtt_set_proxy(const iotx_proxy_t *proxy);
 int iotx_mqtt_set_websocket_headers(const char *headers);
 
 /*
+ Chooses how `IOT_MQTT_Construct` registers with IOTX_IOCTL_SET_DYNAMIC_REGISTER 1: 1 over MQTT, as an
+ SDK built with MQTT_DYNAMIC_REGISTER; 0 over HTTPS, the default. `IOT_Dynamic_Register` itself always
+ uses HTTPS.
+
+ Returns 0, or `STATE_USER_INPUT_OUT_RANGE` for another number. Thread-safe.
+ */
+int iotx_dynreg_use_mqtt(int on);
+
+/*
+ Chooses whether the library keeps the device secret that a registration inside `IOT_MQTT_Construct`
+ brought: 1 to store it by `HAL_Kv_Set` and use it at the next start, also one that SDK 3.0.1 has
+ stored; 0, the default, to leave that to ITE_DYNREG_DEVICE_SECRET.
+
+ The cloud gives the secret out once. The KV store of the default port is a file without encryption that
+ only its owner may read. Returns 0, or `STATE_USER_INPUT_OUT_RANGE` for another number. Thread-safe.
+ */
+int iotx_dynreg_keep_secret(int on);
+
+/*
+ Removes the device secret that was kept, also that of SDK 3.0.1 for the device name in use: after a
+ reset of the device in the console. What `IOT_Ioctl` holds stays.
+
+ Returns 0, or `STATE_SYS_DEPEND_KV_DELETE` when nothing was kept or the store refuses. Thread-safe; blocks
+ for the store.
+ */
+int iotx_dynreg_forget(void);
+
+/*
  Writes which groups of the HAL are the application's own, e.g.
  `os=port tcp=mixed tls=default kv=default data=port`, with its NUL.
 
@@ -860,6 +978,39 @@ int iotx_identity_forget(void);
 int iotx_log_set_callback(iotx_log_fn function,
                           void *context,
                           int level);
+
+/*
+ Sets `options` to its defaults. `struct_size` is `sizeof(iotx_register_options_t)`.
+
+ Returns 0, `STATE_USER_INPUT_NULL_POINTER`, or `STATE_USER_INPUT_OUT_RANGE` for a size of no version.
+
+ # Safety
+ `options` is NULL or has `struct_size` writable bytes.
+ */
+int iotx_register_options_init(iotx_register_options_t *options,
+                               size_t struct_size);
+
+/*
+ Registers a device, over HTTPS or MQTT, with TLS and a verified server. Nothing is kept.
+
+ Blocks up to 40 s. Thread-safe. Returns 0 or a negative code: that of `IOT_Dynamic_Register`, or
+ `STATE_USER_INPUT_NULL_POINTER`, `STATE_USER_INPUT_OUT_RANGE`, `STATE_USER_INPUT_INVALID` (an option),
+ `STATE_MQTT_CONNACK_IDENT_REJECT`, `_SERVICE_NA`, `_BAD_USERDATA` (refused by the server). `result` is
+ zeroed at first; after a failure its `text` says why.
+
+ # Safety
+ `options` is NULL or as its members say; `result` is NULL or writable.
+ */
+int iotx_register(const iotx_register_options_t *options,
+                  iotx_register_result_t *result);
+
+/*
+ Wipes what a registration brought. NULL is allowed.
+
+ # Safety
+ `result` is NULL or writable.
+ */
+void iotx_register_result_clear(iotx_register_result_t *result);
 
 /*
  Gives the client that `IOT_MQTT_Construct` makes next, and those after it, a store for their

@@ -8,6 +8,7 @@
 //! | [`device`] | the connected device: identity, sign-in, subscriptions, reconnect, reports |
 //! | [`sign`] | pure: fields in, signature and connect parameters out |
 //! | [`mqtt`] | the protocol engine, sans-I/O: bytes and time in, bytes and events out |
+//! | [`services`] | what the platform offers beside the session: registration, HTTP |
 //! | [`transport`] | one byte stream with deadlines, spoken over the HAL |
 //! | [`hal`] | the seam to the `HAL_*` symbols and our default port for POSIX |
 //! | [`state`] | the table of state codes that every room uses |
@@ -17,6 +18,7 @@ pub mod device;
 pub mod ffi;
 pub mod hal;
 pub mod mqtt;
+pub mod services;
 pub mod sign;
 pub mod state;
 pub mod transport;

@@ -44,9 +44,10 @@ pub(super) struct Built {
     pub(super) on_event: Option<EventHandler>,
 }
 
+/// A value, or why an option was refused.
 pub(super) type Checked<T> = Result<T, LastError>;
 
-fn refuse<T>(code: i32, text: impl Into<String>) -> Checked<T> {
+pub(super) fn refuse<T>(code: i32, text: impl Into<String>) -> Checked<T> {
     Err(LastError {
         code,
         text: text.into(),
@@ -282,7 +283,10 @@ fn flag(value: u32, name: &str) -> Checked<bool> {
 ///
 /// # Safety
 /// `data.data` is NULL or has `data.size` bytes, `data.file` is NULL or terminated.
-unsafe fn material(data: &iotx_client_data_t, name: &str) -> Checked<Option<Zeroizing<Vec<u8>>>> {
+pub(super) unsafe fn material(
+    data: &iotx_client_data_t,
+    name: &str,
+) -> Checked<Option<Zeroizing<Vec<u8>>>> {
     // SAFETY: NULL or terminated by the caller's promise.
     let file = unsafe { string(data.file, PATH_MAX, &format!("{name}.file")) }?;
     if let Some(path) = file {

@@ -2,7 +2,7 @@
 //!
 //! The store is one lock-protected [`Settings`]; a client reads a copy ([`store`]) when it is
 //! constructed. Options, data types, limits and results follow spec events-and-ioctl.md §4 for a
-//! build with MQTT, without dynamic registration, device model, gateway and Wi-Fi provisioning.
+//! build with MQTT and dynamic registration, without device model, gateway and Wi-Fi provisioning.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -43,6 +43,8 @@ pub struct Settings {
     pub module: String,
     /// Port used when the parameters of a client name none.
     pub mqtt_port: Option<u16>,
+    /// Construct obtains the device secret by dynamic registration if there is none.
+    pub dynamic_register: bool,
 }
 
 impl Settings {
@@ -115,6 +117,7 @@ mod option {
     pub const SET_MQTT_DOMAIN: c_int = 2;
     pub const SET_HTTP_DOMAIN: c_int = 3;
     pub const SET_DYNAMIC_REGISTER: c_int = 4;
+    pub const GET_DYNAMIC_REGISTER: c_int = 5;
     pub const RECV_PROP_REPLY: c_int = 6;
     pub const RECV_EVENT_REPLY: c_int = 7;
     pub const SEND_PROP_SET_REPLY: c_int = 8;
@@ -154,10 +157,8 @@ pub(super) unsafe fn control(option: c_int, data: *mut c_void) -> c_int {
             option::GET_REGION => put_int(data, settings().region as c_int),
             option::SET_MQTT_DOMAIN => set_mqtt_domain(data.cast()),
             option::SET_HTTP_DOMAIN => set_http_domain(data.cast()),
-            option::SET_DYNAMIC_REGISTER => {
-                log::warn!("dynamic registration is not part of this build");
-                None
-            }
+            option::SET_DYNAMIC_REGISTER => set_dynamic_register(data.cast()),
+            option::GET_DYNAMIC_REGISTER => put_int(data, c_int::from(settings().dynamic_register)),
             // Switches of a device model that is not there: accepted, without effect.
             option::RECV_PROP_REPLY
             | option::RECV_EVENT_REPLY
@@ -236,6 +237,19 @@ unsafe fn set_region(data: *const c_int) -> Option<()> {
     let mut settings = settings();
     settings.region = region;
     settings.http_region = region;
+    Some(())
+}
+
+/// # Safety
+/// `data` points to a readable `int`.
+unsafe fn set_dynamic_register(data: *const c_int) -> Option<()> {
+    // SAFETY: the caller promises a readable int.
+    let on = match unsafe { data.read_unaligned() } {
+        0 => false,
+        1 => true,
+        _ => return None,
+    };
+    settings().dynamic_register = on;
     Some(())
 }
 

@@ -4,7 +4,8 @@
 //! runs inside [`barrier::guard`] so that no panic crosses into C, and no lock is held while a
 //! callback of the application runs. The only globals of the crate live here: the callback slots
 //! ([`registry`]), the clients of the client API ([`client_api`]), the choice of a store ([`store_api`]), of a
-//! proxy ([`client_transport`]), the settings of `IOT_Ioctl` ([`ioctl`]), the host-name tables ([`infra_defs`]),
+//! proxy ([`client_transport`]), of how to register ([`dynreg_api`]), the settings of `IOT_Ioctl` ([`ioctl`]),
+//! the host-name tables ([`infra_defs`]),
 //! the log ([`log`]), and what older SDK versions kept for their callers ([`compat`]).
 
 pub mod barrier;
@@ -18,6 +19,7 @@ pub mod compat;
 pub mod cstr;
 pub mod dev_sign_api;
 pub mod digests;
+pub mod dynreg_api;
 pub mod hal_in_use;
 pub mod infra_cjson;
 pub mod infra_cjson_items;
@@ -38,6 +40,7 @@ pub mod mqtt_api;
 mod mqtt_host;
 mod mqtt_params;
 pub mod mqtt_types;
+pub mod register_api;
 pub mod registry;
 pub mod store_api;
 pub mod strings;

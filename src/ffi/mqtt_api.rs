@@ -17,7 +17,7 @@ use super::mqtt_types::{
     iotx_mqtt_topic_info_pt,
 };
 use super::registry::{self, StateSlot};
-use super::{barrier, cstr, hal_in_use};
+use super::{barrier, cstr, dynreg_api, hal_in_use};
 use crate::device::store::StoreStats;
 use crate::device::{Callback, Client, OutMessage, Snapshot};
 use crate::hal::memory;
@@ -140,6 +140,7 @@ unsafe fn construct_one(param: Option<&iotx_mqtt_param_t>, rules: &Rules) -> Opt
         }
         None => {}
     }
+    let _registering = dynreg_api::before_construct(rules.keeps_secret)?;
     let watch = memory::Watch::begin();
     // SAFETY: the caller of Construct promises terminated strings.
     let config = match unsafe { mqtt_params::build(param, rules) } {

@@ -35,6 +35,8 @@ pub(super) struct Rules {
     pub buffer_default: u32,
     /// How to connect to a host without a scheme, TLS or TCP.
     pub transport: SecureMode,
+    /// The library itself keeps the secret that a dynamic registration brought.
+    pub keeps_secret: bool,
 }
 
 impl Rules {
@@ -43,6 +45,7 @@ impl Rules {
         request_timeout_ms: (1_000, 10_000, 5_000),
         buffer_default: 3_072,
         transport: SecureMode::Tls,
+        keeps_secret: false,
     };
 }
 /// QoS 1 messages of the application in flight; the SDK had 10.

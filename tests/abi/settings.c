@@ -118,8 +118,14 @@ static void other_options(void)
     iotx_user_subscribe_context context = {"/a/b", NULL};
 
     memset(&meta, 0, sizeof(meta));
+    CHECK(IOT_Ioctl(IOTX_IOCTL_SET_DYNAMIC_REGISTER, &number) == 0);
+    number = 2;
     CHECK(IOT_Ioctl(IOTX_IOCTL_SET_DYNAMIC_REGISTER, &number) == -1);
-    CHECK(IOT_Ioctl(IOTX_IOCTL_GET_DYNAMIC_REGISTER, &number) == -1 && number == 1);
+    CHECK(IOT_Ioctl(IOTX_IOCTL_GET_DYNAMIC_REGISTER, &number) == 0 && number == 1);
+    number = 0;
+    CHECK(IOT_Ioctl(IOTX_IOCTL_SET_DYNAMIC_REGISTER, &number) == 0);
+    CHECK(IOT_Ioctl(IOTX_IOCTL_GET_DYNAMIC_REGISTER, &number) == 0 && number == 0);
+    number = 1;
 
     CHECK(IOT_Ioctl(IOTX_IOCTL_RECV_PROP_REPLY, &number) == 0);
     CHECK(IOT_Ioctl(IOTX_IOCTL_RECV_EVENT_REPLY, &number) == 0);

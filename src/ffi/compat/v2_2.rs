@@ -191,35 +191,27 @@ pub unsafe extern "C" fn iotx_v22_Ioctl(option: c_int, data: *mut c_void) -> c_i
     })
 }
 
-/// SET_DYNAMIC_REGISTER: 0 is what the older programs say at every start, and is always accepted.
+/// SET_DYNAMIC_REGISTER: 0 is what the older programs say at every start. 1 is refused: these versions
+/// registered before they signed, where there was no Construct yet.
 ///
 /// # Safety
 /// `data` is NULL or points to an `int`.
 pub(super) unsafe fn set_dynamic_register(data: *mut c_void) -> c_int {
     // SAFETY: the caller's promise; read only if not NULL.
-    let off = !data.is_null() && unsafe { data.cast::<c_int>().read_unaligned() } == 0;
-    let mut now: c_int = 0;
-    // SAFETY: option 5 writes an int, if there is such a setting at all.
-    if off && unsafe { ioctl::control(5, (&raw mut now).cast()) } != state::SUCCESS_RETURN {
-        return state::SUCCESS_RETURN;
+    if data.is_null() || unsafe { data.cast::<c_int>().read_unaligned() } != 0 {
+        return state::FAIL_RETURN;
     }
     // SAFETY: as above, option 4 takes an int.
     unsafe { ioctl::control(4, data) }
 }
 
-/// GET_DYNAMIC_REGISTER: 0 where there is no such thing.
+/// GET_DYNAMIC_REGISTER.
 ///
 /// # Safety
 /// `data` is NULL or points to a writable `int`.
 pub(super) unsafe fn get_dynamic_register(data: *mut c_void) -> c_int {
     // SAFETY: the caller's promise, option 5 writes an int.
-    let result = unsafe { ioctl::control(5, data) };
-    if result != state::SUCCESS_RETURN && !data.is_null() {
-        // SAFETY: not NULL, writable by the caller's promise.
-        unsafe { data.cast::<c_int>().write_unaligned(0) };
-        return state::SUCCESS_RETURN;
-    }
-    result
+    unsafe { ioctl::control(5, data) }
 }
 
 /// Whether a block of 2.x names everything 2.x asks for: host, client id, user name and password.
@@ -305,6 +297,7 @@ pub unsafe extern "C" fn iotx_v22_MQTT_Construct(param: *mut iotx_v22_mqtt_param
             } else {
                 SecureMode::Tls
             },
+            keeps_secret: false,
         };
         // SAFETY: the caller's promise.
         unsafe { connect(&current, &rules) }

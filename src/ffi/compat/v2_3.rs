@@ -29,6 +29,7 @@ const RULES: Rules = Rules {
     request_timeout_ms: (500, 5_000, 2_000),
     buffer_default: 1_280,
     transport: SecureMode::Tls,
+    keeps_secret: false,
 };
 
 /// `iotx_ioctl_event_t` of 2.3.0, in order.

@@ -54,6 +54,7 @@ const RULES: Rules = Rules {
     request_timeout_ms: (500, 5_000, 2_000),
     buffer_default: 1_024,
     transport: SecureMode::Tls,
+    keeps_secret: true,
 };
 
 /// `iotx_sign_mqtt_t` of 3.0.1.
