@@ -129,7 +129,8 @@ BAD_HANDSHAKES = {
     "closed at once": (lambda *_: None, "connection closed instead of an answer", True),
     "closed half-way": (raw(b"HTTP/1.1 101 Swi"), "connection closed instead of an answer", True),
     "silence": (silent, "1000 ms", True),
-    "silence half-way": (lambda connection, fields: (raw(b"HTTP/1.1 101")(connection, fields), silent(connection, fields)), "1000 ms", True),
+    "silence half-way": (
+        lambda connection, fields: (raw(b"HTTP/1.1 101")(connection, fields), silent(connection, fields)), "1000 ms", True),
 }
 
 
