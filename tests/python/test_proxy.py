@@ -97,7 +97,8 @@ def test_proxy_that_refuses(pki, name, scheme):
     act, text, repeated = REFUSALS[name]
     with Proxy(act) as proxy:
         more = {"proxy": f"http://127.0.0.1:{proxy.port}", "proxy_username": "user", "proxy_password": "hush-hush"}
-        outcome = run_isolated(attempt, url=f"{scheme}://localhost:9", **more, **options_of(scheme, pki))
+        outcome = run_isolated(attempt, url=f"{scheme}://localhost:9", **more, **options_of(scheme, pki),
+                               timeout_ms=1500 if "silent" in name else 500)
     value = outcome.value
     assert value["code"] in (CLOSE, STATE["STATE_SYS_DEPEND_NWK_TIMEOUT"]) and text in value["error"][1], value
     assert value["seconds"] < 3

@@ -151,7 +151,8 @@ def test_bad_handshake(name):
         act(connection, read_head(connection.stream)[1])
     with PlainServer(script) as server:
         headers = "Authorization: Bearer hush-hush"
-        outcome = run_isolated(attempt, url=f"ws://127.0.0.1:{server.port}/secret-path", websocket_headers=headers)
+        outcome = run_isolated(attempt, url=f"ws://127.0.0.1:{server.port}/secret-path", websocket_headers=headers,
+                               timeout_ms=1500 if "silence" in name else 500)
     value = outcome.value
     assert value["code"] in (CLOSE, STATE["STATE_SYS_DEPEND_NWK_TIMEOUT"])
     assert value["error"][1].startswith("websocket: ") and text in value["error"][1], value
