@@ -229,10 +229,10 @@ def named(library, **options):
 # ---- IPv6 --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["mqtt", "ws"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("through", [False, True])
 def test_ipv6_literals(pki, scheme, through):
     with server_of(scheme, pki, address="::1") as server, Proxy(address="::1") as proxy:
-        more = {"proxy": f"http://[::1]:{proxy.port}"} if through else {}
+        more = options_of(scheme, pki) | ({"proxy": f"http://[::1]:{proxy.port}"} if through else {})
         check_session(run_isolated(whole_session, url=f"{scheme}://[::1]:{server.port}", **more).value)
         assert [line for line, _ in proxy.requests] == [f"CONNECT [::1]:{server.port} HTTP/1.1"] * through

@@ -134,9 +134,13 @@ BAD_HANDSHAKES = {
 }
 
 
-def attempt(library, url, timeout_ms=1500, **options):
+def attempt(library, url, timeout_ms=1500, ca=None, **options):
     """Scenario: one attempt, or more where a repeat makes sense."""
-    client = Client(library, url=url, client_id="a", connect_timeout_ms=1000, **options)
+    if ca is not None:
+        options["ca"] = ca
+    if "product_key" not in options:
+        options["client_id"] = "a"
+    client = Client(library, url=url, connect_timeout_ms=1000, **options)
     started = time.monotonic()
     code = client.connect(timeout_ms)
     return {"code": code, "error": client.error(), "seconds": time.monotonic() - started,
@@ -332,6 +336,17 @@ def test_sdk_api(pki, tls, kind):
     assert heads[0][1]["x-fleet"] == "one" and heads[0][1]["host"] == f"{name}:{server.port}"
     assert f"securemode={2 if tls else 3}," in connect.client_id
     assert connect.username == "example1&a1MZxOdcBnO" and len(connect.password) == 64
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_names_of_a_device(pki, tls):
+    script = over_websocket([])
+    with ScriptedServer(pki, script) if tls else PlainServer(script) as server:
+        url = f"wss://localhost:{server.port}" if tls else f"ws://127.0.0.1:{server.port}"
+        names = dict(zip(("product_key", "device_name", "device_secret"), NAMES))
+        value = run_isolated(attempt, url=url, ca=pki.text("root.crt") if tls else None, **names).value
+        assert value["code"] == 0, value
+        assert server.connections[0].packets[0].client_id.count(f"securemode={2 if tls else 3},") == 1
 
 
 def test_sdk_api_says_what_is_wrong():
