@@ -10,15 +10,15 @@ mod pki;
 
 use std::ffi::{CStr, CString};
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use iotx::device::{Callback, Client, ClientEvent, Config, ConnectBounds, Host, Names, Reconnect};
-use iotx::hal::diagnostics::Stage;
+use iotx::hal::diagnostics::{Failure, Stage};
 use iotx::mqtt::{Limits, Login, topic};
-use iotx::transport::{DialBounds, Dialer, HalDialer, Security, Target};
+use iotx::transport::{DialBounds, Dialer, HalDialer, Proxy, Security, Target, WebSocket};
 use peer::Server;
 use pki::pki;
 
@@ -196,6 +196,19 @@ fn open(target: &Target) {
     panic!("no connection after 20 s");
 }
 
+/// Why no connection comes about.
+fn fail(target: &Target) -> Failure {
+    let bounds = DialBounds::default();
+    let mut dialing = HalDialer.dial(target, &bounds).expect("starts");
+    loop {
+        match dialing.step(5) {
+            Ok(None) => {}
+            Ok(Some(_)) => panic!("a connection"),
+            Err(failure) => return failure,
+        }
+    }
+}
+
 #[test]
 fn tls_connections() {
     let _alone = alone();
@@ -213,17 +226,95 @@ fn refused_certificates() {
         credentials: None,
     };
     let target = target("localhost", server.port, other);
-    let bounds = DialBounds::default();
-    assert_flat(150, || {
-        let mut dialing = HalDialer.dial(&target, &bounds).expect("starts");
-        let failure = loop {
-            match dialing.step(5) {
-                Ok(None) => {}
-                Ok(Some(_)) => panic!("verified by the wrong root"),
-                Err(failure) => break failure,
+    assert_flat(150, || assert_eq!(fail(&target).stage, Stage::TlsVerify));
+}
+
+/// A proxy that lets every other connection through to `server`, and how many it is done with.
+fn proxy(server: u16) -> (Arc<Proxy>, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let port = listener.local_addr().expect("address").port();
+    let done = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&done);
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            if let Ok(stream) = stream {
+                relay(stream, server, number % 2 == 0);
             }
-        };
-        assert_eq!(failure.stage, Stage::TlsVerify);
+            count.fetch_add(1, Ordering::Release);
+        }
+    });
+    let proxy = Proxy::new(&format!("http://127.0.0.1:{port}"), Some("u"), Some("p"));
+    (Arc::new(proxy.expect("a proxy")), done)
+}
+
+/// One connection of the proxy, until both ends are closed.
+fn relay(mut client: TcpStream, server: u16, agrees: bool) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match client.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return,
+        }
+    }
+    if !agrees {
+        let _ = client.write_all(b"HTTP/1.1 407 no\r\n\r\n");
+        return;
+    }
+    let mut server = TcpStream::connect(("127.0.0.1", server)).expect("the server is there");
+    let _ = client.write_all(b"HTTP/1.1 200 yes\r\n\r\n");
+    let (mut from, mut to) = (
+        client.try_clone().expect("a copy"),
+        server.try_clone().expect("a copy"),
+    );
+    let up = std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+    let _ = std::io::copy(&mut server, &mut client);
+    let _ = client.shutdown(Shutdown::Both);
+    up.join().expect("no panic");
+}
+
+#[test]
+fn connections_through_a_proxy_that_agrees_and_refuses_in_turn() {
+    let _alone = alone();
+    let server = Server::reversing();
+    let (proxy, done) = proxy(server.port);
+    let target = Target {
+        proxy: Some(proxy),
+        ..target("localhost", server.port, trusted())
+    };
+    let mut round = 0;
+    assert_flat(200, || {
+        round += 1;
+        if round % 2 == 1 {
+            open(&target);
+        } else {
+            let failure = fail(&target);
+            assert_eq!(failure.stage, Stage::ProxyRefused, "{failure}");
+        }
+        for _ in 0..10_000 {
+            if done.load(Ordering::Acquire) == round {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("the proxy still has a connection");
+    });
+}
+
+/// A server that hangs up in the middle of its answer.
+#[test]
+fn handshakes_of_websockets_that_fail() {
+    let _alone = alone();
+    let target = Target {
+        websocket: Some(WebSocket::new("/mqtt", "A: b").expect("headers")),
+        ..target("127.0.0.1", moody_server(), Security::Tcp)
+    };
+    assert_flat(200, || {
+        let failure = fail(&target);
+        assert_eq!(failure.stage, Stage::WebSocket, "{failure}");
     });
 }
 

@@ -15,6 +15,7 @@ _next = itertools.cycle(range(_FIRST + _worker * _SHARE, _FIRST + (_worker + 1) 
 
 def listen(address="127.0.0.1", **options):
     """A listening socket on a port that no earlier test had."""
+    options.setdefault("family", socket.AF_INET6 if ":" in address else socket.AF_INET)
     for port in itertools.islice(_next, _SHARE):
         try:
             return socket.create_server((address, port), **options)

@@ -97,7 +97,8 @@ def test_proxy_that_refuses(pki, name, scheme):
     act, text, repeated = REFUSALS[name]
     with Proxy(act) as proxy:
         more = {"proxy": f"http://127.0.0.1:{proxy.port}", "proxy_username": "user", "proxy_password": "hush-hush"}
-        outcome = run_isolated(attempt, url=f"{scheme}://localhost:9", **more, **options_of(scheme, pki))
+        outcome = run_isolated(attempt, url=f"{scheme}://localhost:9", **more, **options_of(scheme, pki),
+                               timeout_ms=1500 if "silent" in name else 500)
     value = outcome.value
     assert value["code"] in (CLOSE, STATE["STATE_SYS_DEPEND_NWK_TIMEOUT"]) and text in value["error"][1], value
     assert value["seconds"] < 3
@@ -228,10 +229,10 @@ def named(library, **options):
 # ---- IPv6 --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["mqtt", "ws"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("through", [False, True])
 def test_ipv6_literals(pki, scheme, through):
     with server_of(scheme, pki, address="::1") as server, Proxy(address="::1") as proxy:
-        more = {"proxy": f"http://[::1]:{proxy.port}"} if through else {}
+        more = options_of(scheme, pki) | ({"proxy": f"http://[::1]:{proxy.port}"} if through else {})
         check_session(run_isolated(whole_session, url=f"{scheme}://[::1]:{server.port}", **more).value)
         assert [line for line, _ in proxy.requests] == [f"CONNECT [::1]:{server.port} HTTP/1.1"] * through

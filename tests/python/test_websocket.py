@@ -129,13 +129,18 @@ BAD_HANDSHAKES = {
     "closed at once": (lambda *_: None, "connection closed instead of an answer", True),
     "closed half-way": (raw(b"HTTP/1.1 101 Swi"), "connection closed instead of an answer", True),
     "silence": (silent, "1000 ms", True),
-    "silence half-way": (lambda connection, fields: (raw(b"HTTP/1.1 101")(connection, fields), silent(connection, fields)), "1000 ms", True),
+    "silence half-way": (
+        lambda connection, fields: (raw(b"HTTP/1.1 101")(connection, fields), silent(connection, fields)), "1000 ms", True),
 }
 
 
-def attempt(library, url, timeout_ms=1500, **options):
+def attempt(library, url, timeout_ms=1500, ca=None, **options):
     """Scenario: one attempt, or more where a repeat makes sense."""
-    client = Client(library, url=url, client_id="a", connect_timeout_ms=1000, **options)
+    if ca is not None:
+        options["ca"] = ca
+    if "product_key" not in options:
+        options["client_id"] = "a"
+    client = Client(library, url=url, connect_timeout_ms=1000, **options)
     started = time.monotonic()
     code = client.connect(timeout_ms)
     return {"code": code, "error": client.error(), "seconds": time.monotonic() - started,
@@ -150,7 +155,8 @@ def test_bad_handshake(name):
         act(connection, read_head(connection.stream)[1])
     with PlainServer(script) as server:
         headers = "Authorization: Bearer hush-hush"
-        outcome = run_isolated(attempt, url=f"ws://127.0.0.1:{server.port}/secret-path", websocket_headers=headers)
+        outcome = run_isolated(attempt, url=f"ws://127.0.0.1:{server.port}/secret-path", websocket_headers=headers,
+                               timeout_ms=1500 if "silence" in name else 500)
     value = outcome.value
     assert value["code"] in (CLOSE, STATE["STATE_SYS_DEPEND_NWK_TIMEOUT"])
     assert value["error"][1].startswith("websocket: ") and text in value["error"][1], value
@@ -330,6 +336,17 @@ def test_sdk_api(pki, tls, kind):
     assert heads[0][1]["x-fleet"] == "one" and heads[0][1]["host"] == f"{name}:{server.port}"
     assert f"securemode={2 if tls else 3}," in connect.client_id
     assert connect.username == "example1&a1MZxOdcBnO" and len(connect.password) == 64
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_names_of_a_device(pki, tls):
+    script = over_websocket([])
+    with ScriptedServer(pki, script) if tls else PlainServer(script) as server:
+        url = f"wss://localhost:{server.port}" if tls else f"ws://127.0.0.1:{server.port}"
+        names = dict(zip(("product_key", "device_name", "device_secret"), NAMES))
+        value = run_isolated(attempt, url=url, ca=pki.text("root.crt") if tls else None, **names).value
+        assert value["code"] == 0, value
+        assert server.connections[0].packets[0].client_id.count(f"securemode={2 if tls else 3},") == 1
 
 
 def test_sdk_api_says_what_is_wrong():

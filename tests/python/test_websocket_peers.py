@@ -38,7 +38,7 @@ def test_mosquitto_in_an_event_loop(pki, start_mosquitto):
 @contextlib.contextmanager
 def bridge(broker_port, context=None, seen=None, address="127.0.0.1", cut=None):
     """A WebSocket server of the package websockets, on a thread, that passes everything on to a broker."""
-    listener = listen(address, family=2 if ":" not in address else 10)
+    listener = listen(address)
     port = listener.getsockname()[1]
     started, loop = threading.Event(), asyncio.new_event_loop()
     stop = loop.create_future()

@@ -143,8 +143,7 @@ class Proxy:
     def __init__(self, refusal=None, address="127.0.0.1"):
         self.refusal = refusal
         self.requests = []     # [line, fields]
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listener = listen(address, family=family)
+        self._listener = listen(address)
         self.port = self._listener.getsockname()[1]
         self._open = []
         threading.Thread(target=self._accept, daemon=True).start()
