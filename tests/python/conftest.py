@@ -106,6 +106,8 @@ class Platform:
             return None
         state = wait_until(started, 20, "the platform is ready")
         self.port = state["port"]
+        # By name: tcp, tls, ws, wss, psk, proxy, control; None for what does not listen.
+        self.ports = {name.removesuffix("_port"): port for name, port in state.items() if name.endswith("_port")}
         self._control = socket.create_connection(("127.0.0.1", state["control_port"]), timeout=20)
         self._lines = self._control.makefile("r")
 

@@ -14,6 +14,7 @@ use crate::events::Events;
 use crate::faults::Faults;
 use crate::link::{How, Link};
 use crate::tls::TlsInfo;
+use crate::transport::Transport;
 
 /// Packets that may wait for a client that reads slowly.
 const QUEUE: usize = 4096;
@@ -33,6 +34,8 @@ pub struct Client {
     pub conn: u64,
     /// Its address.
     pub peer: SocketAddr,
+    /// What the connection came over.
+    pub transport: Transport,
     /// The byte stream.
     pub link: Link,
     /// What TLS settled, `None` on plain TCP.
@@ -56,6 +59,7 @@ impl Client {
     pub fn start(
         conn: u64,
         peer: SocketAddr,
+        transport: Transport,
         link: Link,
         tls: Option<TlsInfo>,
         events: Arc<Events>,
@@ -65,6 +69,7 @@ impl Client {
         let client = Arc::new(Self {
             conn,
             peer,
+            transport,
             link,
             tls,
             accepted: OnceLock::new(),

@@ -18,18 +18,17 @@ use crate::mqtt::{Connect, Packet, Publish, encode};
 use crate::registration;
 use crate::server::Platform;
 use crate::tls::{self, TlsInfo};
+use crate::transport::Transport;
+use crate::websocket;
 
-/// Serves one accepted socket until its end; `config` is set for TLS.
-pub fn serve(
-    platform: &Arc<Platform>,
-    socket: TcpStream,
-    conn: u64,
-    config: Option<Arc<ServerConfig>>,
-) {
+/// Serves one accepted socket until its end.
+pub fn serve(platform: &Arc<Platform>, socket: TcpStream, conn: u64, transport: Transport) {
     let Ok(peer) = socket.peer_addr() else { return };
     platform.events.record(
         "accepted",
-        json!({"conn": conn, "peer": peer.to_string(), "tls": config.is_some()}),
+        json!({
+            "conn": conn, "peer": peer.to_string(), "tls": transport.is_secure(), "transport": transport.name(),
+        }),
     );
     if applied(platform, conn, "drop-after-accept").is_some() {
         return;
@@ -38,24 +37,34 @@ pub fn serve(
         swallow(platform, &socket);
         return;
     }
-    let opened = match config {
-        None => Link::tcp(socket)
+    let opened = match transport {
+        Transport::Tcp | Transport::Ws => Link::tcp(socket)
             .map(|link| (link, None))
             .map_err(|error| error.to_string()),
-        Some(config) => handshake(platform, socket, conn, peer, config),
+        Transport::Tls | Transport::Wss => match platform.tls_config() {
+            Some(config) => handshake(platform, socket, conn, peer, config),
+            None => return,
+        },
     };
     let Ok((link, info)) = opened else { return };
+    let link = match transport {
+        Transport::Ws | Transport::Wss => match websocket::open(platform, link, conn) {
+            Some(link) => link,
+            None => return,
+        },
+        _ => link,
+    };
     let (events, faults) = (Arc::clone(&platform.events), Arc::clone(&platform.faults));
-    let client = Client::start(conn, peer, link, info, events, faults);
+    let client = Client::start(conn, peer, transport, link, info, events, faults);
     let reason = read_loop(platform, &client);
     // In this order: who sees the connection closed finds the device off-line.
     platform.broker.offline(&client);
     client.close_now(How::Graceful, &reason);
-    drain(&client);
+    client.link.drain();
 }
 
 /// Uses a fault once, if active, and records that.
-fn applied(platform: &Platform, conn: u64, name: &str) -> Option<u64> {
+pub fn applied(platform: &Platform, conn: u64, name: &str) -> Option<u64> {
     let number = platform.faults.take(name)?;
     platform
         .events
@@ -151,20 +160,10 @@ fn handshake(
             "sni": info.sni, "client_cert": info.client_subject, "resumed": info.resumed,
         }),
     );
-    let link = Link::tls(socket, connection).map_err(|error| failed(error.to_string()))?;
+    connection.set_buffer_limit(None);
+    let link =
+        Link::tls(socket, Box::new(connection)).map_err(|error| failed(error.to_string()))?;
     Ok((link, Some(info)))
-}
-
-/// After our close: reads until the client has closed too, for a short while, so that what was sent arrives.
-fn drain(client: &Client) {
-    let deadline = Instant::now() + Duration::from_secs(1);
-    let mut rest = Vec::new();
-    while Instant::now() < deadline {
-        match client.link.receive(&mut rest) {
-            Ok(Received::Data | Received::Nothing) => rest.clear(),
-            _ => return,
-        }
-    }
 }
 
 /// Reads and handles packets; returns why the connection ends.
@@ -190,8 +189,18 @@ fn read_loop(platform: &Arc<Platform>, client: &Arc<Client>) -> String {
                 continue;
             }
             Ok(Received::CloseNotify) => return "the client closed TLS".into(),
+            Ok(Received::CloseFrame(_)) => return "the client closed the WebSocket".into(),
             Ok(Received::End) => return "the client closed the connection".into(),
-            Err(error) => return format!("receiving failed: {error}"),
+            Err(error) => {
+                if matches!(client.transport, Transport::Ws | Transport::Wss)
+                    && error.kind() == std::io::ErrorKind::InvalidData
+                {
+                    let reason = error.to_string();
+                    client.record("protocol_error", json!({"reason": reason}));
+                    client.close_now(How::Code(1002), "protocol error");
+                }
+                return format!("receiving failed: {error}");
+            }
         }
         if client.is_deaf() {
             bytes.clear();
@@ -385,7 +394,7 @@ fn connect_fields(
         "client_id": connect.client_id, "username": connect.username, "keepalive": connect.keep_alive,
         "clean_session": connect.clean_session, "level": connect.level, "will": connect.will,
         "has_password": connect.password.as_ref().is_some_and(|password| !password.is_empty()),
-        "transport": if client.tls.is_some() { "tls" } else { "tcp" }, "sni": info.sni,
+        "transport": client.transport.name(), "sni": info.sni,
         "tls_version": client.tls.as_ref().map(|info| &info.version),
         "suite": client.tls.as_ref().map(|info| &info.suite), "client_cert": info.client_subject,
     });
@@ -560,6 +569,9 @@ fn after_connack(platform: &Arc<Platform>, client: &Arc<Client>, oversize_topic:
             packet_id: 0,
             payload: vec![b'x'; size as usize],
         }));
+    }
+    if let Some(code) = applied(platform, client.conn, "ws-close") {
+        client.close(How::Code(code as u16), "fault ws-close");
     }
     if applied(platform, client.conn, "half-open").is_some() {
         client.freeze();

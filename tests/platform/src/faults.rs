@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 /// Faults without a value.
-const PLAIN: [&str; 18] = [
+const PLAIN: [&str; 25] = [
     "drop-after-accept",
     "stall-tls",
     "drop-in-tls",
@@ -23,16 +23,31 @@ const PLAIN: [&str; 18] = [
     "eof",
     "reset-after-connack",
     "dup-publish",
+    "ws-accept",
+    "ws-no-protocol",
+    "ws-redirect",
+    "ws-text",
+    "ws-masked",
+    "ws-ping",
+    "ws-rsv",
 ];
 
 /// Faults with a number: name and largest value.
-const NUMBERED: [(&str, u64); 5] = [
+const NUMBERED: [(&str, u64); 10] = [
     ("connack", 255),
     ("delay-puback", 600_000),
     ("delay", 600_000),
     ("oversize", 200_000_000),
     ("close-after", 600_000),
+    ("ws-status", 999),
+    ("ws-headers", 1_000_000),
+    ("ws-close", 4999),
+    ("ws-fragment", 1_000_000),
+    ("ws-oversize", u64::MAX),
 ];
+
+/// Numbers of those that may be given without one.
+const DEFAULTS: [(&str, u64); 2] = [("ws-fragment", 1), ("ws-oversize", 1 << 32)];
 
 /// Values of `malformed`.
 const MALFORMED: [&str; 12] = [
@@ -73,6 +88,10 @@ impl Faults {
         };
         let (name, number) = match value {
             None if PLAIN.contains(&name) => (name.to_owned(), 0),
+            None if DEFAULTS.iter().any(|(known, _)| *known == name) => {
+                let number = DEFAULTS.iter().find(|(known, _)| *known == name);
+                (name.to_owned(), number.map_or(0, |(_, number)| *number))
+            }
             Some(kind) if name == "malformed" && MALFORMED.contains(&kind) => {
                 (format!("malformed={kind}"), 0)
             }

@@ -1,4 +1,4 @@
-//! One byte stream to a client, TCP or TLS, that one thread reads while others write and close it.
+//! One byte stream to a client, over TCP, TLS or WebSocket, that one thread reads while others write and close it.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -6,8 +6,10 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustls::ServerConnection;
 use socket2::SockRef;
+
+use crate::secure::Secure;
+use crate::websocket::{Channel, close_frame};
 
 /// How long a write may wait for a client that does not read.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
@@ -23,6 +25,8 @@ pub enum How {
     Abrupt,
     /// TCP reset.
     Reset,
+    /// As graceful; the close frame of a WebSocket has this code instead of 1000.
+    Code(u16),
 }
 
 /// The outcome of one [`Link::receive`].
@@ -34,6 +38,8 @@ pub enum Received {
     Nothing,
     /// The client ended TLS with close_notify.
     CloseNotify,
+    /// The client sent a WebSocket close frame, with this code.
+    CloseFrame(Option<u16>),
     /// The TCP stream ended.
     End,
 }
@@ -41,7 +47,8 @@ pub enum Received {
 /// The stream. Threads share it by reference.
 pub struct Link {
     socket: TcpStream,
-    tls: Option<Mutex<ServerConnection>>,
+    secure: Option<Mutex<Box<dyn Secure>>>,
+    websocket: Option<Channel>,
     /// Held from encryption to the end of sending, so that records leave in order. The TLS lock alone is
     /// released in between: a client that is slow to read must not keep us from reading.
     sending: Mutex<()>,
@@ -58,26 +65,56 @@ impl Link {
     }
 
     /// TLS, handshake done.
-    pub fn tls(socket: TcpStream, mut connection: ServerConnection) -> io::Result<Self> {
-        connection.set_buffer_limit(None);
-        Self::new(socket, Some(Mutex::new(connection)))
+    pub fn tls(socket: TcpStream, secure: Box<dyn Secure>) -> io::Result<Self> {
+        Self::new(socket, Some(Mutex::new(secure)))
     }
 
-    fn new(socket: TcpStream, tls: Option<Mutex<ServerConnection>>) -> io::Result<Self> {
+    fn new(socket: TcpStream, secure: Option<Mutex<Box<dyn Secure>>>) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(READ_SLICE))?;
         socket.set_write_timeout(Some(WRITE_LIMIT))?;
         Ok(Self {
             socket,
-            tls,
+            secure,
+            websocket: None,
             sending: Mutex::new(()),
         })
     }
 
+    /// From now on bytes travel in WebSocket messages.
+    pub fn upgrade(mut self, channel: Channel) -> Self {
+        self.websocket = Some(channel);
+        self
+    }
+
     /// Waits a short while for bytes and appends them to `out`. For one thread only.
     pub fn receive(&self, out: &mut Vec<u8>) -> io::Result<Received> {
+        let Some(channel) = &self.websocket else {
+            return self.receive_below(out);
+        };
+        let mut arrived = Vec::new();
+        loop {
+            let taken = channel.receive(&arrived, out);
+            let answers = channel.outgoing();
+            if !answers.is_empty() {
+                // Pongs and the answer to a close frame: the client may be gone already.
+                let _ = self.send_below(&answers);
+            }
+            if let Some(result) = taken? {
+                return Ok(result);
+            }
+            arrived.clear();
+            match self.receive_below(&mut arrived)? {
+                Received::Data => {}
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// [`Link::receive`] below a WebSocket.
+    fn receive_below(&self, out: &mut Vec<u8>) -> io::Result<Received> {
         let mut raw = [0; 16 * 1024];
-        let Some(tls) = &self.tls else {
+        let Some(secure) = &self.secure else {
             return match read_some(&self.socket, &mut raw)? {
                 None => Ok(Received::Nothing),
                 Some(0) => Ok(Received::End),
@@ -87,68 +124,75 @@ impl Link {
                 }
             };
         };
+        let mut count = 0;
         loop {
-            if let Some(result) = decrypted(&mut lock(tls), out)? {
+            let mut connection = lock(secure);
+            let taken = connection.receive(&raw[..count], out);
+            if connection.has_outgoing() {
+                drop(connection);
+                // Alerts, mostly: a courtesy, the result below is what counts.
+                let _order = lock(&self.sending);
+                let records = lock(secure).outgoing();
+                let _ = (&self.socket).write_all(&records);
+            }
+            if let Some(result) = taken? {
                 return Ok(result);
             }
-            let count = match read_some(&self.socket, &mut raw)? {
+            count = match read_some(&self.socket, &mut raw)? {
                 None => return Ok(Received::Nothing),
                 Some(0) => return Ok(Received::End),
                 Some(count) => count,
             };
-            let mut arrived = &raw[..count];
-            while !arrived.is_empty() {
-                let mut connection = lock(tls);
-                connection.read_tls(&mut arrived)?;
-                if let Err(error) = connection.process_new_packets() {
-                    let mut alert = Vec::new();
-                    while connection.wants_write() {
-                        connection.write_tls(&mut alert)?;
-                    }
-                    drop(connection);
-                    // The alert is a courtesy; the error is what counts.
-                    let _ = (&self.socket).write_all(&alert);
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-                }
-                if let Some(result) = decrypted(&mut connection, out)?
-                    && result != Received::Data
-                {
-                    return Ok(result);
-                }
-            }
-            if !out.is_empty() {
-                return Ok(Received::Data);
-            }
         }
     }
 
-    /// Sends `bytes`: with TLS, in records of their own.
+    /// Sends `bytes`: with TLS in records of their own, with WebSocket as a message. For one thread at a time.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        match &self.websocket {
+            None => self.send_below(bytes),
+            Some(channel) => channel
+                .frames(bytes)?
+                .iter()
+                .try_for_each(|frame| self.send_below(frame)),
+        }
+    }
+
+    /// Sends bytes as they are, below a WebSocket.
+    pub fn send_below(&self, bytes: &[u8]) -> io::Result<()> {
         let _order = lock(&self.sending);
-        let Some(tls) = &self.tls else {
+        let Some(secure) = &self.secure else {
             return (&self.socket).write_all(bytes);
         };
-        let mut records = Vec::with_capacity(bytes.len() + 64);
-        {
-            let mut connection = lock(tls);
-            connection.writer().write_all(bytes)?;
-            while connection.wants_write() {
-                connection.write_tls(&mut records)?;
-            }
-        }
+        let records = {
+            let mut connection = lock(secure);
+            connection.encrypt(bytes)?;
+            connection.outgoing()
+        };
         (&self.socket).write_all(&records)
     }
 
     /// Ends the connection. The reading thread notices, drains what is still coming, and drops the link.
     pub fn close(&self, how: How) {
         match how {
-            How::Graceful => {
-                if let (Some(tls), Some(_order)) = (&self.tls, self.wait_for_sender()) {
-                    let mut records = Vec::new();
-                    let mut connection = lock(tls);
-                    connection.send_close_notify();
-                    while connection.wants_write() && connection.write_tls(&mut records).is_ok() {}
-                    let _ = (&self.socket).write_all(&records);
+            How::Graceful | How::Code(_) => {
+                let frame = match (&self.websocket, how) {
+                    (None, _) => Vec::new(),
+                    (Some(_), How::Code(code)) => close_frame(code),
+                    (Some(_), _) => close_frame(1000),
+                };
+                if let Some(_order) = self.wait_for_sender() {
+                    let last = match &self.secure {
+                        None => frame,
+                        Some(secure) => {
+                            let mut connection = lock(secure);
+                            if !frame.is_empty() {
+                                let _ = connection.encrypt(&frame);
+                            }
+                            connection.close();
+                            connection.outgoing()
+                        }
+                    };
+                    let _ = (&self.socket).write_all(&last);
                 }
                 let _ = self.socket.shutdown(Shutdown::Write);
             }
@@ -159,6 +203,18 @@ impl Link {
                 // With this, dropping the socket resets; ending our reading first wakes the reader.
                 let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
                 let _ = self.socket.shutdown(Shutdown::Read);
+            }
+        }
+    }
+
+    /// After our close: reads until the client has closed too, for a short while, so that what was sent arrives.
+    pub fn drain(&self) {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let mut rest = Vec::new();
+        while Instant::now() < deadline {
+            match self.receive(&mut rest) {
+                Ok(Received::Data | Received::Nothing) => rest.clear(),
+                _ => return,
             }
         }
     }
@@ -191,22 +247,5 @@ fn read_some(mut socket: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usi
                 _ => Err(error),
             },
         };
-    }
-}
-
-/// Takes plain text that TLS has ready; `None` if there is none yet.
-fn decrypted(connection: &mut ServerConnection, out: &mut Vec<u8>) -> io::Result<Option<Received>> {
-    let before = out.len();
-    let mut buffer = [0; 16 * 1024];
-    loop {
-        match connection.reader().read(&mut buffer) {
-            Ok(0) if out.len() > before => return Ok(Some(Received::Data)),
-            Ok(0) => return Ok(Some(Received::CloseNotify)),
-            Ok(count) => out.extend_from_slice(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Ok((out.len() > before).then_some(Received::Data));
-            }
-            Err(error) => return Err(error),
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use serde_json::json;
+use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -63,6 +63,15 @@ struct Serve {
     /// A second listener with plain TCP.
     #[arg(long, conflicts_with = "tcp")]
     listen_tcp: Option<String>,
+    /// A listener with WebSocket.
+    #[arg(long)]
+    listen_ws: Option<String>,
+    /// A listener with WebSocket over TLS.
+    #[arg(long)]
+    listen_wss: Option<String>,
+    /// Path of the WebSocket.
+    #[arg(long, default_value = "/mqtt")]
+    ws_path: String,
     /// Server certificate: the name of a .crt and .key file in the PKI folder.
     #[arg(long, default_value = "server")]
     server_cert: String,
@@ -159,6 +168,9 @@ fn run(serve: Serve) -> Result<(), String> {
     let options = Options {
         listen_tls,
         listen_tcp,
+        listen_ws: serve.listen_ws,
+        listen_wss: serve.listen_wss,
+        ws_path: serve.ws_path,
         control: Some(serve.control),
         tls: TlsOptions {
             pki: serve.pki,
@@ -232,13 +244,11 @@ fn run(serve: Serve) -> Result<(), String> {
 
 /// Writes the file under another name first: whoever waits for it never sees half of it.
 fn write_ready(path: &Path, addresses: &Addresses) -> std::io::Result<()> {
-    let port = |address: Option<std::net::SocketAddr>| address.map(|address| address.port());
-    let content = json!({
-        "port": port(addresses.tls.or(addresses.tcp)),
-        "tcp_port": port(addresses.tcp),
-        "control_port": port(addresses.control),
-        "pid": std::process::id(),
-    });
+    let mut fields = addresses.ports();
+    let first = addresses.tls.or(addresses.tcp);
+    fields.insert("port".into(), first.map(|address| address.port()).into());
+    fields.insert("pid".into(), std::process::id().into());
+    let content = Value::Object(fields);
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}", std::process::id()));
     fs::write(&temporary, format!("{content}\n"))?;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::auth::Rules;
 use crate::broker::{Broker, DeliveryQos};
@@ -20,6 +20,7 @@ use crate::link::How;
 use crate::registry::Registry;
 use crate::session::Message;
 use crate::tls::{self, TlsOptions};
+use crate::transport::Transport;
 
 /// Topic on which an X.509 device learns its identity.
 pub const IDENTITY_TOPIC: &str = "/ext/auth/identity/response";
@@ -54,6 +55,12 @@ pub struct Options {
     pub listen_tls: Option<String>,
     /// Address of the plain TCP listener.
     pub listen_tcp: Option<String>,
+    /// Address of the WebSocket listener.
+    pub listen_ws: Option<String>,
+    /// Address of the listener for WebSocket over TLS.
+    pub listen_wss: Option<String>,
+    /// Path of the WebSocket.
+    pub ws_path: String,
     /// Address of the control port.
     pub control: Option<String>,
     /// TLS settings, also naming the folder of the device registry's default.
@@ -107,8 +114,41 @@ pub struct Addresses {
     pub tls: Option<SocketAddr>,
     /// Plain TCP listener.
     pub tcp: Option<SocketAddr>,
+    /// WebSocket listener.
+    pub ws: Option<SocketAddr>,
+    /// Listener for WebSocket over TLS.
+    pub wss: Option<SocketAddr>,
     /// Control port.
     pub control: Option<SocketAddr>,
+}
+
+impl Addresses {
+    /// The address of the listener for devices that come over `transport`.
+    pub fn of(&self, transport: Transport) -> Option<SocketAddr> {
+        match transport {
+            Transport::Tcp => self.tcp,
+            Transport::Tls => self.tls,
+            Transport::Ws => self.ws,
+            Transport::Wss => self.wss,
+        }
+    }
+
+    /// All of them.
+    fn all(&self) -> impl Iterator<Item = SocketAddr> {
+        let devices = Transport::ALL.map(|transport| self.of(transport));
+        devices.into_iter().chain([self.control]).flatten()
+    }
+
+    /// Port numbers by name, null for what does not listen.
+    pub fn ports(&self) -> Map<String, Value> {
+        let port = |address: Option<SocketAddr>| Value::from(address.map(|address| address.port()));
+        Transport::ALL
+            .into_iter()
+            .map(|transport| (transport.name(), self.of(transport)))
+            .chain([("control", self.control)])
+            .map(|(name, address)| (format!("{name}_port"), port(address)))
+            .collect()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -134,7 +174,7 @@ impl Platform {
         for spec in &options.faults {
             faults.set(spec)?;
         }
-        let tls = if options.listen_tls.is_some() {
+        let tls = if options.listen_tls.is_some() || options.listen_wss.is_some() {
             Some(tls::server_config(&options.tls)?)
         } else {
             None
@@ -145,14 +185,21 @@ impl Platform {
                 .map(|address| bind(address, what))
                 .transpose()
         };
-        let tls_listener = bind_if(&options.listen_tls, "TLS")?;
-        let tcp_listener = bind_if(&options.listen_tcp, "TCP")?;
+        let mut listeners = Vec::new();
+        let mut addresses = Addresses::default();
+        for (transport, option, address) in [
+            (Transport::Tls, &options.listen_tls, &mut addresses.tls),
+            (Transport::Tcp, &options.listen_tcp, &mut addresses.tcp),
+            (Transport::Ws, &options.listen_ws, &mut addresses.ws),
+            (Transport::Wss, &options.listen_wss, &mut addresses.wss),
+        ] {
+            if let Some((listener, bound)) = bind_if(option, transport.title())? {
+                listeners.push((listener, transport));
+                *address = Some(bound);
+            }
+        }
         let control_listener = bind_if(&options.control, "control")?;
-        let addresses = Addresses {
-            tls: tls_listener.as_ref().map(|(_, address)| *address),
-            tcp: tcp_listener.as_ref().map(|(_, address)| *address),
-            control: control_listener.as_ref().map(|(_, address)| *address),
-        };
+        addresses.control = control_listener.as_ref().map(|(_, address)| *address);
         let events = Events::new(options.log.as_deref(), options.console)
             .map_err(|error| format!("cannot write the event log: {error}"))?;
         let platform = Arc::new(Self {
@@ -169,11 +216,9 @@ impl Platform {
         platform
             .events
             .record("started", platform.describe(&addresses));
-        for (listener, secure) in [(tls_listener, true), (tcp_listener, false)] {
-            if let Some((listener, _)) = listener {
-                let platform = Arc::clone(&platform);
-                thread::spawn(move || platform.accept(&listener, secure));
-            }
+        for (listener, transport) in listeners {
+            let platform = Arc::clone(&platform);
+            thread::spawn(move || platform.accept(&listener, transport));
         }
         if let Some((listener, _)) = control_listener {
             let platform = Arc::clone(&platform);
@@ -190,15 +235,17 @@ impl Platform {
 
     fn describe(&self, addresses: &Addresses) -> Value {
         let mut parts = Vec::new();
-        if let Some(address) = addresses.tls {
-            let client = format!("{:?}", self.options.tls.client_cert).to_lowercase();
-            let certificate = &self.options.tls.server_cert;
-            parts.push(format!(
-                "TLS on {address} (certificate {certificate}, client certificate {client})"
-            ));
-        }
-        if let Some(address) = addresses.tcp {
-            parts.push(format!("TCP on {address}"));
+        for transport in Transport::ALL {
+            let Some(address) = addresses.of(transport) else {
+                continue;
+            };
+            let mut part = format!("{} on {address}", transport.title());
+            if transport.has_certificate() {
+                let client = format!("{:?}", self.options.tls.client_cert).to_lowercase();
+                let certificate = &self.options.tls.server_cert;
+                part += &format!(" (certificate {certificate}, client certificate {client})");
+            }
+            parts.push(part);
         }
         if let Some(address) = addresses.control {
             parts.push(format!("control on {address}"));
@@ -208,16 +255,12 @@ impl Platform {
         if !active.is_empty() {
             parts.push(format!("faults {}", active.join(" ")));
         }
-        let port = |address: Option<SocketAddr>| address.map(|address| address.port());
-        json!({
-            "text": parts.join(", "),
-            "tls_port": port(addresses.tls),
-            "tcp_port": port(addresses.tcp),
-            "control_port": port(addresses.control),
-        })
+        let mut fields = addresses.ports();
+        fields.insert("text".into(), parts.join(", ").into());
+        Value::Object(fields)
     }
 
-    fn accept(self: &Arc<Self>, listener: &TcpListener, secure: bool) {
+    fn accept(self: &Arc<Self>, listener: &TcpListener, transport: Transport) {
         for socket in listener.incoming() {
             if self.is_stopping() {
                 return;
@@ -226,12 +269,7 @@ impl Platform {
                 Ok(socket) => {
                     let number = self.next_connection.fetch_add(1, Ordering::Relaxed);
                     let platform = Arc::clone(self);
-                    let config = if secure {
-                        lock(&self.tls).clone()
-                    } else {
-                        None
-                    };
-                    thread::spawn(move || connection::serve(&platform, socket, number, config));
+                    thread::spawn(move || connection::serve(&platform, socket, number, transport));
                 }
                 // Out of descriptors, most likely: give connections time to end.
                 Err(_) => thread::sleep(Duration::from_millis(50)),
@@ -239,9 +277,14 @@ impl Platform {
         }
     }
 
+    /// The TLS configuration for a new connection; `None` without a listener that needs one.
+    pub fn tls_config(&self) -> Option<Arc<ServerConfig>> {
+        lock(&self.tls).clone()
+    }
+
     /// Takes another server certificate of the PKI folder for the connections to come.
     pub fn use_server_cert(&self, name: &str) -> Result<(), String> {
-        if self.options.listen_tls.is_none() {
+        if self.tls_config().is_none() {
             return Err("there is no TLS listener".into());
         }
         let config = tls::server_config(&TlsOptions {
@@ -289,10 +332,7 @@ impl Platform {
             client.close_now(How::Graceful, "the platform stops");
         }
         self.events.record("stopped", json!({"reason": reason}));
-        for address in [addresses.tls, addresses.tcp, addresses.control]
-            .into_iter()
-            .flatten()
-        {
+        for address in addresses.all() {
             // A connection wakes the thread that waits in accept; it sees the flag and ends.
             let _ = TcpStream::connect_timeout(&address, Duration::from_millis(200));
         }

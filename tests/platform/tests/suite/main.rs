@@ -13,3 +13,4 @@ mod sessions;
 mod signing;
 mod support;
 mod tls;
+mod websocket;

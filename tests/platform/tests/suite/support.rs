@@ -47,6 +47,9 @@ pub fn options() -> Options {
     Options {
         listen_tls: None,
         listen_tcp: Some("127.0.0.1:0".into()),
+        listen_ws: None,
+        listen_wss: None,
+        ws_path: "/mqtt".into(),
         control: None,
         tls: TlsOptions {
             pki: pki().to_owned(),
