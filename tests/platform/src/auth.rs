@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::mqtt::Connect;
+use crate::registration::{Claim, Refusal};
 use crate::registry::{DeviceId, Registry};
 use crate::sign::{self, Method};
 
@@ -335,33 +336,24 @@ fn check_registration(
         return Err(Refused::new(REJECTED, "registration without random"));
     };
     let id = claimed(connect, peer)?;
-    let Some(secret) = registry.product_secret(&id.product_key) else {
-        return Err(Refused {
-            device: Some(id),
-            ..Refused::new(BAD_CREDENTIALS, "no such product")
-        });
+    let mode = match kind {
+        "regnwl" => Mode::RegisterNew,
+        _ => Mode::Register,
     };
-    let method = sign_method(client_id)?;
-    let content = sign::register_content(&id.device_name, &id.product_key, random);
-    let password = connect.password.as_deref().unwrap_or_default();
-    if !sign::verify(method, secret.as_bytes(), content.as_bytes(), password) {
-        return Err(wrong_password(
-            id,
-            "the password is not the registration signature",
-        ));
-    }
-    if kind == "regnwl" {
-        return Ok((id, Mode::RegisterNew));
-    }
-    match registry.device(&id) {
-        Some(device) if !device.device_secret.is_empty() => Ok((id, Mode::Register)),
-        _ => {
-            let reason = "the device to register was not created, or has no secret";
-            Err(Refused {
-                device: Some(id),
-                ..Refused::new(BAD_CREDENTIALS, reason)
-            })
-        }
+    let claim = Claim {
+        device: &id,
+        random,
+        method: sign_method(client_id)?,
+        signature: connect.password.as_deref().unwrap_or_default(),
+        new_client: (mode == Mode::RegisterNew).then_some(client_id.id),
+    };
+    match registry.check_claim(&claim) {
+        Ok(()) => Ok((id, mode)),
+        Err(refusal) => Err(Refused {
+            device: Some(id),
+            password_ok: (refusal == Refusal::WrongSign).then_some(false),
+            ..Refused::new(BAD_CREDENTIALS, refusal.reason())
+        }),
     }
 }
 

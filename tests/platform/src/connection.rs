@@ -92,7 +92,8 @@ fn swallow(platform: &Platform, mut socket: &TcpStream) {
     }
 }
 
-fn handshake(
+/// Shakes hands as TLS server, and records the outcome.
+pub fn handshake(
     platform: &Platform,
     mut socket: TcpStream,
     conn: u64,
@@ -448,6 +449,10 @@ fn on_connect(
         Ok(accepted) => accepted,
         Err(refused) => return refuse(client, refused.code, &refused.reason),
     };
+    let registering = matches!(accepted.mode, Mode::Register | Mode::RegisterNew);
+    if registering && let Some(code) = applied(platform, client.conn, "reg-connack") {
+        return refuse(client, code as u8, "this return code was asked for");
+    }
     // Faults in place of CONNACK: the connection stays and nothing more is said.
     let replacement = [
         ("no-connack", Vec::new()),

@@ -74,7 +74,17 @@ pub fn sentence(event: &Value) -> Option<String> {
         "connack" if event["code"] == 0 => return None,
         "connack" => format!("CONNACK {} sent to {}", text("code"), who()),
         "identity" => format!("identity pushed to {}: {}", who(), text("payload")),
+        "registration" if event["accepted"] == false => {
+            format!("registration refused: {}: {}", who(), text("reason"))
+        }
         "registration" => format!("registration answered for {}", who()),
+        "http" => format!(
+            "{} {}: status {}",
+            text("method"),
+            text("target"),
+            text("status")
+        ),
+        "reset" => format!("{} may register again", who()),
         "subscribe" => format!("SUBSCRIBE from {}: {}", who(), filters(event)),
         "unsubscribe" => format!("UNSUBSCRIBE from {}: {}", who(), text("filters")),
         "publish" if event["accepted"] == false => {

@@ -117,11 +117,25 @@ pub fn execute(platform: &Arc<Platform>, command: &Value) -> Result<Value, Strin
             }
             Ok(json!({"active": platform.faults.active()}))
         }
+        "clear" if command["name"].is_string() => {
+            platform
+                .faults
+                .unset(command["name"].as_str().unwrap_or_default());
+            Ok(json!({"active": platform.faults.active()}))
+        }
         "clear" => {
             platform.faults.clear();
             Ok(json!({}))
         }
         "identity" => identity(platform, command),
+        "reset-device" => {
+            let device = command["device"]
+                .as_str()
+                .ok_or("\"device\" must be a text")?;
+            platform.registry.reset(&device_id(device)?)?;
+            platform.events.record("reset", json!({"device": device}));
+            Ok(json!({}))
+        }
         "server-cert" => {
             platform.use_server_cert(command["name"].as_str().ok_or("\"name\" must be a text")?)?;
             Ok(json!({}))

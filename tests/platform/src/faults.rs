@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 /// Faults without a value.
-const PLAIN: [&str; 25] = [
+const PLAIN: [&str; 41] = [
     "drop-after-accept",
     "stall-tls",
     "drop-in-tls",
@@ -30,10 +30,26 @@ const PLAIN: [&str; 25] = [
     "ws-masked",
     "ws-ping",
     "ws-rsv",
+    "http-chunked",
+    "http-endless",
+    "http-truncate",
+    "http-redirect",
+    "http-huge",
+    "http-wrong-type",
+    "http-other-device",
+    "http-stall",
+    "http-no-length",
+    "reg-never",
+    "reg-close",
+    "reg-wrong-topic",
+    "reg-nwl-topic",
+    "reg-other-device",
+    "reg-wrong-types",
+    "reg-truncate",
 ];
 
 /// Faults with a number: name and largest value.
-const NUMBERED: [(&str, u64); 10] = [
+const NUMBERED: [(&str, u64); 17] = [
     ("connack", 255),
     ("delay-puback", 600_000),
     ("delay", 600_000),
@@ -44,6 +60,13 @@ const NUMBERED: [(&str, u64); 10] = [
     ("ws-close", 4999),
     ("ws-fragment", 1_000_000),
     ("ws-oversize", u64::MAX),
+    ("http-status", 999),
+    ("http-code", 999_999),
+    ("http-secret", 100_000),
+    ("reg-connack", 255),
+    ("reg-delay", 600_000),
+    ("reg-huge", 10_000_000),
+    ("reg-secret", 100_000),
 ];
 
 /// Numbers of those that may be given without one.
@@ -112,12 +135,17 @@ impl Faults {
             _ => {
                 return Err(format!(
                     "unknown fault {spec:?}; known are {}",
-                    Self::names()
+                    Self::known().join(", ")
                 ));
             }
         };
         self.lock().insert(name.clone(), Fault { number, left });
         Ok(name)
+    }
+
+    /// Switches one fault off, by its name; whether it was active.
+    pub fn unset(&self, name: &str) -> bool {
+        self.lock().remove(name).is_some()
     }
 
     /// Switches all faults off.
@@ -167,16 +195,16 @@ impl Faults {
             .unwrap_or_else(|poison| poison.into_inner())
     }
 
-    fn names() -> String {
+    /// All faults, with `=N` behind those that take a number.
+    pub fn known() -> Vec<String> {
         let numbered = NUMBERED.iter().map(|(name, _)| format!("{name}=N"));
         let malformed = MALFORMED.iter().map(|kind| format!("malformed={kind}"));
-        let all: Vec<String> = PLAIN
+        PLAIN
             .iter()
             .map(|name| (*name).to_owned())
             .chain(numbered)
             .chain(malformed)
-            .collect();
-        all.join(", ")
+            .collect()
     }
 }
 

@@ -14,6 +14,7 @@ use signal_hook::iterator::Signals;
 use iotx_platform::auth::Rules;
 use iotx_platform::broker::DeliveryQos;
 use iotx_platform::pki;
+use iotx_platform::registration::{Codes, RegistrationOptions};
 use iotx_platform::server::{Addresses, IdentityPush, Options, Platform};
 use iotx_platform::tls::{ClientCert, MaxVersion, TlsOptions};
 
@@ -72,6 +73,21 @@ struct Serve {
     /// Path of the WebSocket.
     #[arg(long, default_value = "/mqtt")]
     ws_path: String,
+    /// The HTTPS registration endpoint.
+    #[arg(long)]
+    listen_https: Option<String>,
+    /// A device gets its secret only once, until the control command "reset-device".
+    #[arg(long)]
+    register_once: bool,
+    /// Code in the HTTPS answer for a refusal: parameter, product, off, sign, device, active or too-many=N.
+    #[arg(long = "register-code")]
+    register_codes: Vec<String>,
+    /// File that keeps the tokens of devices registered without pre-registration.
+    #[arg(long)]
+    tokens: Option<PathBuf>,
+    /// A page for people, on a loopback address only.
+    #[arg(long)]
+    listen_page: Option<String>,
     /// Server certificate: the name of a .crt and .key file in the PKI folder.
     #[arg(long, default_value = "server")]
     server_cert: String,
@@ -202,6 +218,13 @@ fn run(serve: Serve) -> Result<(), String> {
         max_packet: serve.max_packet,
         patience: Duration::from_millis(serve.handshake_ms),
         faults: serve.faults,
+        registration: RegistrationOptions {
+            listen_https: serve.listen_https,
+            once: serve.register_once,
+            codes: Codes::new(&serve.register_codes)?,
+            tokens: serve.tokens,
+        },
+        page: serve.listen_page,
     };
     if let Some(path) = &serve.ready {
         // One left by an earlier run would tell wrong ports.

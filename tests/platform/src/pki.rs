@@ -16,7 +16,7 @@ use rsa::pkcs1::EncodeRsaPrivateKey;
 use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 use time::{Duration, OffsetDateTime};
 
-use crate::registry::{Device, RegistryFile};
+use crate::registry::{Device, Product, RegistryFile};
 use crate::sign::sha256_hex;
 
 /// Product key of the certificate devices when none is given.
@@ -83,7 +83,13 @@ impl Maker {
             product_key,
             device_name,
         )?;
-        let json = serde_json::to_string_pretty(&RegistryFile { devices })?;
+        let products = vec![Product {
+            product_key: "a1MZxOdcBnO".to_owned(),
+            product_secret: String::new(),
+            registration: true,
+            without_pre_registration: true,
+        }];
+        let json = serde_json::to_string_pretty(&RegistryFile { devices, products })?;
         self.write("devices.json", format!("{json}\n").as_bytes(), true)
     }
 

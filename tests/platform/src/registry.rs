@@ -1,11 +1,15 @@
 //! Who exists: devices with their secrets or certificates, as read from `devices.json`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
+
+use crate::registration::{Claim, Refusal};
+use crate::sign;
+use crate::tokens::Tokens;
 
 /// Product key and device name: the identity of a device, and the key of its session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,19 +77,51 @@ pub fn identity_payload(id: &DeviceId) -> String {
     )
 }
 
+/// What a product allows; products that are not listed allow registration of created devices only.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Product {
+    /// Product key, 1 to 20 characters.
+    pub product_key: String,
+    /// Product secret; where it is empty, that of the product's devices counts.
+    #[serde(default)]
+    pub product_secret: String,
+    /// Dynamic registration is switched on.
+    #[serde(default = "yes")]
+    pub registration: bool,
+    /// Devices may register that were not created before.
+    #[serde(default)]
+    pub without_pre_registration: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
 /// The form of `devices.json`.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegistryFile {
     /// All devices.
     pub devices: Vec<Device>,
+    /// Products with settings of their own.
+    #[serde(default)]
+    pub products: Vec<Product>,
 }
 
 /// The registry, ready for look-ups.
 pub struct Registry {
     devices: HashMap<DeviceId, Device>,
     certificates: HashMap<String, DeviceId>,
-    tokens: Mutex<HashMap<(DeviceId, String), String>>,
+    products: HashMap<String, Product>,
+    tokens: Mutex<Tokens>,
+    /// A device gets its secret once, until it is reset.
+    once: bool,
+    activated: Mutex<HashSet<DeviceId>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poison| poison.into_inner())
 }
 
 impl Registry {
@@ -103,12 +139,38 @@ impl Registry {
                 path.display()
             )
         })?;
-        Self::new(file.devices).map_err(|error| {
-            format!(
-                "the device registry {} is not valid: {error}",
-                path.display()
-            )
-        })
+        Self::new(file.devices)
+            .and_then(|registry| registry.with_products(file.products))
+            .map_err(|error| {
+                format!(
+                    "the device registry {} is not valid: {error}",
+                    path.display()
+                )
+            })
+    }
+
+    /// Adds the settings of products.
+    pub fn with_products(mut self, list: Vec<Product>) -> Result<Self, String> {
+        for product in list {
+            let key = product.product_key.clone();
+            if key.is_empty() || key.len() > 20 {
+                return Err("the product key of a product must have 1 to 20 characters".into());
+            }
+            if self.products.insert(key.clone(), product).is_some() {
+                return Err(format!("the product {key} is listed twice"));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Sets how registrations are remembered: whether a device gets its secret only once, and where the tokens
+    /// of devices without pre-registration are kept beyond this run.
+    pub fn remember(&mut self, once: bool, tokens: Option<&Path>) -> Result<(), String> {
+        self.once = once;
+        if let Some(path) = tokens {
+            self.tokens = Mutex::new(Tokens::open(path)?);
+        }
+        Ok(())
     }
 
     /// Checks the devices and indexes them.
@@ -146,7 +208,10 @@ impl Registry {
         Ok(Self {
             devices,
             certificates,
+            products: HashMap::new(),
             tokens: Mutex::default(),
+            once: false,
+            activated: Mutex::default(),
         })
     }
 
@@ -162,8 +227,13 @@ impl Registry {
             .and_then(|id| self.devices.get(id))
     }
 
-    /// The product secret of a product, if any of its devices names one.
+    /// The product secret of a product, if it or any of its devices names one.
     pub fn product_secret(&self, product_key: &str) -> Option<&str> {
+        if let Some(product) = self.products.get(product_key)
+            && !product.product_secret.is_empty()
+        {
+            return Some(&product.product_secret);
+        }
         self.devices
             .values()
             .find(|device| device.product_key == product_key && !device.product_secret.is_empty())
@@ -180,23 +250,69 @@ impl Registry {
         self.devices.is_empty()
     }
 
-    /// Keeps the token of a device registered without pre-registration, for this run of the platform.
-    pub fn keep_token(&self, id: DeviceId, client_id: String, token: String) {
-        let mut tokens = self
-            .tokens
-            .lock()
-            .unwrap_or_else(|poison| poison.into_inner());
-        tokens.insert((id, client_id), token);
+    /// Whether a registration with these parameters is granted. The order is that of the real checks: product,
+    /// switch, signature, device; so a stranger learns nothing about devices.
+    pub fn check_claim(&self, claim: &Claim<'_>) -> Result<(), Refusal> {
+        let id = claim.device;
+        let secret = self
+            .product_secret(&id.product_key)
+            .ok_or(Refusal::UnknownProduct)?;
+        let product = self.products.get(&id.product_key);
+        if !product.is_none_or(|product| product.registration) {
+            return Err(Refusal::SwitchedOff);
+        }
+        let content = sign::register_content(&id.device_name, &id.product_key, claim.random);
+        if !sign::verify(
+            claim.method,
+            secret.as_bytes(),
+            content.as_bytes(),
+            claim.signature,
+        ) {
+            return Err(Refusal::WrongSign);
+        }
+        if let Some(client_id) = claim.new_client {
+            if !product.is_some_and(|product| product.without_pre_registration) {
+                return Err(Refusal::SwitchedOff);
+            }
+            return match lock(&self.tokens).has_room(id, client_id) {
+                true => Ok(()),
+                false => Err(Refusal::TooMany),
+            };
+        }
+        match self.devices.get(id) {
+            Some(device) if !device.device_secret.is_empty() => {}
+            _ => return Err(Refusal::UnknownDevice),
+        }
+        match self.once && lock(&self.activated).contains(id) {
+            true => Err(Refusal::AlreadyActive),
+            false => Ok(()),
+        }
+    }
+
+    /// Remembers that the device got its secret.
+    pub fn activate(&self, id: &DeviceId) {
+        lock(&self.activated).insert(id.clone());
+    }
+
+    /// Makes the device one that never registered: it may do so again, and its tokens are void.
+    pub fn reset(&self, id: &DeviceId) -> Result<(), String> {
+        let active = lock(&self.activated).remove(id);
+        let tokens = lock(&self.tokens).forget(id)?;
+        match active || tokens || self.devices.contains_key(id) {
+            true => Ok(()),
+            false => Err(format!("{id} is not known")),
+        }
+    }
+
+    /// Keeps the token of a device registered without pre-registration.
+    pub fn keep_token(&self, id: &DeviceId, client_id: &str, token: &str) -> Result<(), String> {
+        lock(&self.tokens).keep(id, client_id, token)
     }
 
     /// Whether `token` is the one given to this device and client id.
     pub fn token_matches(&self, id: &DeviceId, client_id: &str, token: &[u8]) -> bool {
-        let tokens = self
-            .tokens
-            .lock()
-            .unwrap_or_else(|poison| poison.into_inner());
-        tokens
-            .get(&(id.clone(), client_id.to_owned()))
+        lock(&self.tokens)
+            .get(id, client_id)
             .is_some_and(|kept| kept.as_bytes() == token)
     }
 }

@@ -16,7 +16,9 @@ use crate::connection;
 use crate::control;
 use crate::events::Events;
 use crate::faults::Faults;
+use crate::https;
 use crate::link::How;
+use crate::registration::RegistrationOptions;
 use crate::registry::Registry;
 use crate::session::Message;
 use crate::tls::{self, TlsOptions};
@@ -87,6 +89,10 @@ pub struct Options {
     pub patience: Duration,
     /// Faults active from the start.
     pub faults: Vec<String>,
+    /// Dynamic registration.
+    pub registration: RegistrationOptions,
+    /// Loopback address of the page for people.
+    pub page: Option<String>,
 }
 
 /// A running platform, shared by its threads.
@@ -118,6 +124,10 @@ pub struct Addresses {
     pub ws: Option<SocketAddr>,
     /// Listener for WebSocket over TLS.
     pub wss: Option<SocketAddr>,
+    /// HTTPS registration endpoint.
+    pub https: Option<SocketAddr>,
+    /// Page for people.
+    pub page: Option<SocketAddr>,
     /// Control port.
     pub control: Option<SocketAddr>,
 }
@@ -136,7 +146,10 @@ impl Addresses {
     /// All of them.
     fn all(&self) -> impl Iterator<Item = SocketAddr> {
         let devices = Transport::ALL.map(|transport| self.of(transport));
-        devices.into_iter().chain([self.control]).flatten()
+        devices
+            .into_iter()
+            .chain([self.https, self.page, self.control])
+            .flatten()
     }
 
     /// Port numbers by name, null for what does not listen.
@@ -145,7 +158,11 @@ impl Addresses {
         Transport::ALL
             .into_iter()
             .map(|transport| (transport.name(), self.of(transport)))
-            .chain([("control", self.control)])
+            .chain([
+                ("https", self.https),
+                ("page", self.page),
+                ("control", self.control),
+            ])
             .map(|(name, address)| (format!("{name}_port"), port(address)))
             .collect()
     }
@@ -169,12 +186,17 @@ impl Platform {
             .devices
             .clone()
             .unwrap_or_else(|| options.tls.pki.join("devices.json"));
-        let registry = Registry::load(&registry_path)?;
+        let mut registry = Registry::load(&registry_path)?;
+        let registration = &options.registration;
+        registry.remember(registration.once, registration.tokens.as_deref())?;
         let faults = Arc::new(Faults::default());
         for spec in &options.faults {
             faults.set(spec)?;
         }
-        let tls = if options.listen_tls.is_some() || options.listen_wss.is_some() {
+        let tls = if options.listen_tls.is_some()
+            || options.listen_wss.is_some()
+            || options.registration.listen_https.is_some()
+        {
             Some(tls::server_config(&options.tls)?)
         } else {
             None
@@ -198,6 +220,8 @@ impl Platform {
                 *address = Some(bound);
             }
         }
+        let https_listener = bind_if(&options.registration.listen_https, "HTTPS")?;
+        addresses.https = https_listener.as_ref().map(|(_, address)| *address);
         let control_listener = bind_if(&options.control, "control")?;
         addresses.control = control_listener.as_ref().map(|(_, address)| *address);
         let events = Events::new(options.log.as_deref(), options.console)
@@ -219,6 +243,10 @@ impl Platform {
         for (listener, transport) in listeners {
             let platform = Arc::clone(&platform);
             thread::spawn(move || platform.accept(&listener, transport));
+        }
+        if let Some((listener, _)) = https_listener {
+            let platform = Arc::clone(&platform);
+            thread::spawn(move || platform.each_socket(&listener, https::serve));
         }
         if let Some((listener, _)) = control_listener {
             let platform = Arc::clone(&platform);
@@ -247,6 +275,14 @@ impl Platform {
             }
             parts.push(part);
         }
+        for (title, address) in [
+            ("HTTPS registration", addresses.https),
+            ("page", addresses.page),
+        ] {
+            if let Some(address) = address {
+                parts.push(format!("{title} on {address}"));
+            }
+        }
         if let Some(address) = addresses.control {
             parts.push(format!("control on {address}"));
         }
@@ -261,6 +297,17 @@ impl Platform {
     }
 
     fn accept(self: &Arc<Self>, listener: &TcpListener, transport: Transport) {
+        self.each_socket(listener, move |platform, socket, number| {
+            connection::serve(platform, socket, number, transport);
+        });
+    }
+
+    /// Serves each connection in a thread of its own, until the platform stops.
+    fn each_socket(
+        self: &Arc<Self>,
+        listener: &TcpListener,
+        serve: impl Fn(&Arc<Self>, TcpStream, u64) + Clone + Send + 'static,
+    ) {
         for socket in listener.incoming() {
             if self.is_stopping() {
                 return;
@@ -269,7 +316,8 @@ impl Platform {
                 Ok(socket) => {
                     let number = self.next_connection.fetch_add(1, Ordering::Relaxed);
                     let platform = Arc::clone(self);
-                    thread::spawn(move || connection::serve(&platform, socket, number, transport));
+                    let serve = serve.clone();
+                    thread::spawn(move || serve(&platform, socket, number));
                 }
                 // Out of descriptors, most likely: give connections time to end.
                 Err(_) => thread::sleep(Duration::from_millis(50)),

@@ -10,6 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use iotx_platform::auth::Rules;
 use iotx_platform::broker::DeliveryQos;
 use iotx_platform::control::execute;
+use iotx_platform::registration::RegistrationOptions;
 use iotx_platform::server::{Addresses, IdentityPush, Options, Platform};
 use iotx_platform::tls::{ClientCert, MaxVersion, TlsOptions};
 use rustls::pki_types::pem::PemObject;
@@ -68,6 +69,8 @@ pub fn options() -> Options {
         max_packet: 1 << 20,
         patience: Duration::from_secs(10),
         faults: Vec::new(),
+        registration: RegistrationOptions::default(),
+        page: None,
     }
 }
 
