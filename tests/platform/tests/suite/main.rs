@@ -5,6 +5,7 @@ mod codec;
 mod connecting;
 mod control;
 mod faults;
+mod https;
 mod identity;
 mod pki;
 mod program;
