@@ -1,7 +1,7 @@
 //! One secret per device: HMAC over what is sent (spec signing.md §1, §2).
 
 use super::{
-    Checked, Connect, Field, Fields, MQTT_PORT, Scheme, additional, names, own_client_id,
+    Checked, Connect, Field, Fields, MQTT_PORT, Scheme, additional, invalid, names, own_client_id,
     public_host, refuse, secret, username,
 };
 use crate::sign::SignMethod;
@@ -30,6 +30,9 @@ impl Scheme for DeviceSecret {
     fn connect(&self, fields: &Fields<'_>) -> Checked<Connect> {
         names(fields)?;
         secret(fields)?;
+        if super::id2::asked_for(fields.customize_info) {
+            return invalid("customize_info asks for ID2, which is a scheme of its own");
+        }
         let plain = fields.client_id.is_empty()
             && fields.timestamp.is_empty()
             && !matches!(

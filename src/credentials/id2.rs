@@ -12,6 +12,11 @@ use crate::sign::link_sdk::SecureMode;
 /// The pair that tells the platform.
 const AUTHTYPE: &str = "authtype=id2";
 
+/// Whether these pairs tell it.
+pub(super) fn asked_for(pairs: &str) -> bool {
+    pairs.split(',').any(|pair| pair == AUTHTYPE)
+}
+
 /// `securemode=8`.
 pub(super) struct Id2;
 
@@ -32,7 +37,7 @@ impl Scheme for Id2 {
         }
         let info = match fields.customize_info {
             "" => AUTHTYPE.to_owned(),
-            info if info.split(',').any(|pair| pair == AUTHTYPE) => info.to_owned(),
+            info if asked_for(info) => info.to_owned(),
             info => format!("{AUTHTYPE},{info}"),
         };
         let (client_id, password) = as_the_sdk(fields, SecureMode::Id2, &info)?;
