@@ -15,6 +15,7 @@ use crate::faults::{garbage, malformed};
 use crate::link::{How, Link, Received};
 use crate::mqtt::decode::Decoder;
 use crate::mqtt::{Connect, Packet, Publish, encode};
+use crate::psk;
 use crate::registration;
 use crate::server::Platform;
 use crate::tls::{self, TlsInfo};
@@ -45,6 +46,7 @@ pub fn serve(platform: &Arc<Platform>, socket: TcpStream, conn: u64, transport: 
             Some(config) => handshake(platform, socket, conn, peer, config),
             None => return,
         },
+        Transport::Psk => psk_handshake(platform, socket, conn, peer),
     };
     let Ok((link, info)) = opened else { return };
     let link = match transport {
@@ -73,7 +75,7 @@ pub fn applied(platform: &Platform, conn: u64, name: &str) -> Option<u64> {
 }
 
 /// Reads and forgets until the client leaves.
-fn swallow(platform: &Platform, mut socket: &TcpStream) {
+pub fn swallow(platform: &Platform, mut socket: &TcpStream) {
     let mut buffer = [0; 4096];
     let _ = socket.set_read_timeout(Some(Duration::from_millis(200)));
     while !platform.is_stopping() {
@@ -163,6 +165,35 @@ fn handshake(
     connection.set_buffer_limit(None);
     let link =
         Link::tls(socket, Box::new(connection)).map_err(|error| failed(error.to_string()))?;
+    Ok((link, Some(info)))
+}
+
+fn psk_handshake(
+    platform: &Arc<Platform>,
+    socket: TcpStream,
+    conn: u64,
+    peer: SocketAddr,
+) -> Result<(Link, Option<TlsInfo>), String> {
+    let limit = Some(platform.options.patience);
+    let done = socket
+        .set_read_timeout(limit)
+        .and_then(|()| socket.set_write_timeout(limit))
+        .map_err(|error| error.to_string())
+        .and_then(|()| psk::handshake(platform, &socket, platform.options.patience));
+    let mut fields = json!({"conn": conn, "peer": peer.to_string(), "ok": done.is_ok()});
+    match &done {
+        Ok((_, info)) => {
+            fields["version"] = info.version.clone().into();
+            fields["suite"] = info.suite.clone().into();
+            fields["sni"] = info.sni.clone().into();
+            fields["psk_identity"] = info.psk_identity.clone().into();
+            fields["resumed"] = false.into();
+        }
+        Err(error) => fields["error"] = error.clone().into(),
+    }
+    platform.events.record("tls", fields);
+    let (secure, info) = done?;
+    let link = Link::tls(socket, secure).map_err(|error| error.to_string())?;
     Ok((link, Some(info)))
 }
 
@@ -434,6 +465,10 @@ fn on_connect(
     let peer = Peer {
         tls: client.tls.is_some(),
         certificate,
+        psk: client
+            .tls
+            .as_ref()
+            .and_then(|info| info.psk_device.as_ref()),
     };
     let verdict = auth::check(&platform.registry, &peer, &platform.options.rules, connect);
     client.record("connect", connect_fields(client, connect, &verdict));

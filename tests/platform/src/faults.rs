@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 /// Faults without a value.
-const PLAIN: [&str; 25] = [
+const PLAIN: [&str; 28] = [
     "drop-after-accept",
     "stall-tls",
     "drop-in-tls",
@@ -30,16 +30,20 @@ const PLAIN: [&str; 25] = [
     "ws-masked",
     "ws-ping",
     "ws-rsv",
+    "proxy-stall",
+    "proxy-garbage",
+    "proxy-close",
 ];
 
 /// Faults with a number: name and largest value.
-const NUMBERED: [(&str, u64); 10] = [
+const NUMBERED: [(&str, u64); 11] = [
     ("connack", 255),
     ("delay-puback", 600_000),
     ("delay", 600_000),
     ("oversize", 200_000_000),
     ("close-after", 600_000),
     ("ws-status", 999),
+    ("proxy-status", 999),
     ("ws-headers", 1_000_000),
     ("ws-close", 4999),
     ("ws-fragment", 1_000_000),

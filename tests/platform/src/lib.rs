@@ -15,6 +15,8 @@ pub mod http;
 pub mod link;
 pub mod mqtt;
 pub mod pki;
+pub mod proxy;
+pub mod psk;
 pub mod registration;
 pub mod registry;
 pub mod secure;

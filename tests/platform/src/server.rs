@@ -17,6 +17,8 @@ use crate::control;
 use crate::events::Events;
 use crate::faults::Faults;
 use crate::link::How;
+use crate::proxy::{self, ProxyOptions};
+use crate::psk;
 use crate::registry::Registry;
 use crate::session::Message;
 use crate::tls::{self, TlsOptions};
@@ -61,6 +63,12 @@ pub struct Options {
     pub listen_wss: Option<String>,
     /// Path of the WebSocket.
     pub ws_path: String,
+    /// Address of the TLS-PSK listener.
+    pub listen_psk: Option<String>,
+    /// Cipher suites of that listener, by OpenSSL's names.
+    pub psk_suites: String,
+    /// HTTP proxy.
+    pub proxy: ProxyOptions,
     /// Address of the control port.
     pub control: Option<String>,
     /// TLS settings, also naming the folder of the device registry's default.
@@ -102,6 +110,7 @@ pub struct Platform {
     /// The options it was started with.
     pub options: Options,
     tls: Mutex<Option<Arc<ServerConfig>>>,
+    server_cert: Mutex<String>,
     next_connection: AtomicU64,
     stopping: AtomicBool,
     stop: (Mutex<Option<String>>, Condvar),
@@ -118,6 +127,10 @@ pub struct Addresses {
     pub ws: Option<SocketAddr>,
     /// Listener for WebSocket over TLS.
     pub wss: Option<SocketAddr>,
+    /// TLS-PSK listener.
+    pub psk: Option<SocketAddr>,
+    /// HTTP proxy.
+    pub proxy: Option<SocketAddr>,
     /// Control port.
     pub control: Option<SocketAddr>,
 }
@@ -130,13 +143,17 @@ impl Addresses {
             Transport::Tls => self.tls,
             Transport::Ws => self.ws,
             Transport::Wss => self.wss,
+            Transport::Psk => self.psk,
         }
     }
 
     /// All of them.
     fn all(&self) -> impl Iterator<Item = SocketAddr> {
         let devices = Transport::ALL.map(|transport| self.of(transport));
-        devices.into_iter().chain([self.control]).flatten()
+        devices
+            .into_iter()
+            .chain([self.proxy, self.control])
+            .flatten()
     }
 
     /// Port numbers by name, null for what does not listen.
@@ -145,7 +162,7 @@ impl Addresses {
         Transport::ALL
             .into_iter()
             .map(|transport| (transport.name(), self.of(transport)))
-            .chain([("control", self.control)])
+            .chain([("proxy", self.proxy), ("control", self.control)])
             .map(|(name, address)| (format!("{name}_port"), port(address)))
             .collect()
     }
@@ -179,6 +196,9 @@ impl Platform {
         } else {
             None
         };
+        if options.listen_psk.is_some() {
+            psk::check_suites(&options.psk_suites)?;
+        }
         let bind_if = |address: &Option<String>, what: &str| {
             address
                 .as_deref()
@@ -192,12 +212,15 @@ impl Platform {
             (Transport::Tcp, &options.listen_tcp, &mut addresses.tcp),
             (Transport::Ws, &options.listen_ws, &mut addresses.ws),
             (Transport::Wss, &options.listen_wss, &mut addresses.wss),
+            (Transport::Psk, &options.listen_psk, &mut addresses.psk),
         ] {
             if let Some((listener, bound)) = bind_if(option, transport.title())? {
                 listeners.push((listener, transport));
                 *address = Some(bound);
             }
         }
+        let proxy_listener = bind_if(&options.proxy.listen, "the proxy")?;
+        addresses.proxy = proxy_listener.as_ref().map(|(_, address)| *address);
         let control_listener = bind_if(&options.control, "control")?;
         addresses.control = control_listener.as_ref().map(|(_, address)| *address);
         let events = Events::new(options.log.as_deref(), options.console)
@@ -208,6 +231,7 @@ impl Platform {
             faults,
             registry,
             tls: Mutex::new(tls),
+            server_cert: Mutex::new(options.tls.server_cert.clone()),
             next_connection: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
             stop: (Mutex::new(None), Condvar::new()),
@@ -219,6 +243,10 @@ impl Platform {
         for (listener, transport) in listeners {
             let platform = Arc::clone(&platform);
             thread::spawn(move || platform.accept(&listener, transport));
+        }
+        if let Some((listener, _)) = proxy_listener {
+            let platform = Arc::clone(&platform);
+            thread::spawn(move || proxy::serve(&platform, &listener, addresses));
         }
         if let Some((listener, _)) = control_listener {
             let platform = Arc::clone(&platform);
@@ -247,6 +275,9 @@ impl Platform {
             }
             parts.push(part);
         }
+        if let Some(address) = addresses.proxy {
+            parts.push(format!("HTTP proxy on {address}"));
+        }
         if let Some(address) = addresses.control {
             parts.push(format!("control on {address}"));
         }
@@ -267,7 +298,7 @@ impl Platform {
             }
             match socket {
                 Ok(socket) => {
-                    let number = self.next_connection.fetch_add(1, Ordering::Relaxed);
+                    let number = self.next_connection();
                     let platform = Arc::clone(self);
                     thread::spawn(move || connection::serve(&platform, socket, number, transport));
                 }
@@ -275,6 +306,11 @@ impl Platform {
                 Err(_) => thread::sleep(Duration::from_millis(50)),
             }
         }
+    }
+
+    /// The number of a new connection.
+    pub fn next_connection(&self) -> u64 {
+        self.next_connection.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The TLS configuration for a new connection; `None` without a listener that needs one.
@@ -292,7 +328,14 @@ impl Platform {
             ..self.options.tls.clone()
         })?;
         *lock(&self.tls) = Some(config);
+        *lock(&self.server_cert) = name.to_owned();
         Ok(())
+    }
+
+    /// Forgets all sessions that clients could resume: the key of the tickets, and the session ids.
+    pub fn rotate_tickets(&self) -> Result<(), String> {
+        let name = lock(&self.server_cert).clone();
+        self.use_server_cert(&name)
     }
 
     /// The identity message of a device, `None` if the device is none with a certificate.

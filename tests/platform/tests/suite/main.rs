@@ -8,6 +8,8 @@ mod faults;
 mod identity;
 mod pki;
 mod program;
+mod proxy;
+mod psk;
 mod registration;
 mod sessions;
 mod signing;

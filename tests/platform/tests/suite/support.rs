@@ -10,8 +10,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use iotx_platform::auth::Rules;
 use iotx_platform::broker::DeliveryQos;
 use iotx_platform::control::execute;
+use iotx_platform::proxy::ProxyOptions;
 use iotx_platform::server::{Addresses, IdentityPush, Options, Platform};
-use iotx_platform::tls::{ClientCert, MaxVersion, TlsOptions};
+use iotx_platform::tls::{ClientCert, MaxVersion, Tickets, TlsOptions};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -50,12 +51,16 @@ pub fn options() -> Options {
         listen_ws: None,
         listen_wss: None,
         ws_path: "/mqtt".into(),
+        listen_psk: None,
+        psk_suites: iotx_platform::psk::SUITES.into(),
+        proxy: ProxyOptions::default(),
         control: None,
         tls: TlsOptions {
             pki: pki().to_owned(),
             server_cert: "server".into(),
             client_cert: ClientCert::Optional,
             max_version: MaxVersion::Tls13,
+            tickets: Tickets::On,
         },
         devices: None,
         log: None,
