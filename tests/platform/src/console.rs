@@ -36,7 +36,11 @@ pub fn sentence(event: &Value) -> Option<String> {
         )
     };
     Some(match event["event"].as_str()? {
-        "started" => format!("platform started: {}", text("text")),
+        // The platform's own words, however many listeners it tells of.
+        "started" => format!(
+            "platform started: {}",
+            event["text"].as_str().unwrap_or_default()
+        ),
         "stopped" => format!("platform stopped: {}", text("reason")),
         "accepted" => return None,
         "tls" if event["ok"] == true => {

@@ -205,6 +205,11 @@ impl TlsClient<'_> {
 
     /// Connects and shakes hands.
     pub fn dial(&self, address: SocketAddr) -> io::Result<Client> {
+        self.dial_with(address, &self.config())
+    }
+
+    /// The configuration; clients that share one resume each other's sessions.
+    pub fn config(&self) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(pki().join(self.root)).expect("root") {
             roots.add(certificate.expect("root")).expect("root");
@@ -217,7 +222,7 @@ impl TlsClient<'_> {
             .with_protocol_versions(&versions)
             .expect("versions")
             .with_root_certificates(roots);
-        let config = match self.cert {
+        Arc::new(match self.cert {
             None => builder.with_no_client_auth(),
             Some((cert, key)) => {
                 let chain = CertificateDer::pem_file_iter(pki().join(cert)).expect("certificate");
@@ -227,9 +232,12 @@ impl TlsClient<'_> {
                     .with_client_auth_cert(chain, key)
                     .expect("client certificate")
             }
-        };
+        })
+    }
+
+    pub fn dial_with(&self, address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Client> {
         let name = ServerName::try_from(self.name.to_owned()).expect("name");
-        let mut connection = ClientConnection::new(Arc::new(config), name).expect("client");
+        let mut connection = ClientConnection::new(Arc::clone(config), name).expect("client");
         let mut socket = dial(address);
         while connection.is_handshaking() {
             connection.complete_io(&mut socket)?;
