@@ -201,8 +201,11 @@ fn converse(
         "ok": true, "target": head.target, "status": 200, "to": to.to_string(), "from": from,
         "with_credentials": head.field("Proxy-Authorization").is_some(),
     }));
+    let padding = applied(platform, conn, "proxy-headers")
+        .map(|size| format!("X-Padding: {}\r\n", "x".repeat(size as usize)))
+        .unwrap_or_default();
     if link
-        .send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        .send(format!("HTTP/1.1 200 Connection established\r\n{padding}\r\n").as_bytes())
         .is_ok()
         && let Ok(socket) = link.into_socket()
     {

@@ -134,6 +134,9 @@ fn credentials_are_asked_for() {
 fn faults_of_the_proxy() {
     let running = start(&["a:1=tcp"], None, &["proxy-status=502"]);
     assert!(ask(&mut dial_proxy(&running), &request("a:1")).starts_with("HTTP/1.1 502 "));
+    let running = start(&["a:1=tcp"], None, &["proxy-headers=9000"]);
+    let head = ask(&mut dial_proxy(&running), &request("a:1"));
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.len() > 9000);
     let running = start(&["a:1=tcp"], None, &["proxy-close"]);
     let mut client = dial_proxy(&running);
     client.send(request("a:1").as_bytes());
