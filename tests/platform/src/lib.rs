@@ -11,6 +11,7 @@ pub mod console;
 pub mod control;
 pub mod events;
 pub mod faults;
+pub mod handshake;
 pub mod http;
 pub mod link;
 pub mod mqtt;
