@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`ffi`] | the C boundary, one file per SDK header: checks pointers, converts, catches panics |
 //! | [`device`] | the connected device: identity, sign-in, subscriptions, reconnect, reports |
+//! | [`credentials`] | how a device signs in: each scheme is a value that turns into connect parameters |
 //! | [`sign`] | pure: fields in, signature and connect parameters out |
 //! | [`mqtt`] | the protocol engine, sans-I/O: bytes and time in, bytes and events out |
 //! | [`services`] | what the platform offers beside the session: registration, HTTP |
@@ -14,6 +15,7 @@
 //! | [`state`] | the table of state codes that every room uses |
 #![deny(missing_docs)]
 
+pub mod credentials;
 pub mod device;
 pub mod ffi;
 pub mod hal;

@@ -47,7 +47,8 @@ pub enum SecureMode {
 }
 
 impl SecureMode {
-    fn as_str(self) -> &'static str {
+    /// The value of `securemode`.
+    pub fn as_str(self) -> &'static str {
         match self {
             SecureMode::Tls => "2",
             SecureMode::Tcp => "3",

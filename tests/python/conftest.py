@@ -94,7 +94,8 @@ class Platform:
         self.log = folder / "events.jsonl"
         ready = folder / "ready.json"
         self._output = open(folder / "output.txt", "wb")
-        command = [PLATFORM, "serve", "--pki", pki.folder, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
+        listen = [] if "--listen" in arguments else ["--listen", "127.0.0.1:0"]
+        command = [PLATFORM, "serve", "--pki", pki.folder, *listen, "--control", "127.0.0.1:0",
                    "--log", self.log, "--ready", ready, *arguments]
         self.process = subprocess.Popen(command, stdout=self._output, stderr=subprocess.STDOUT)
 

@@ -27,6 +27,8 @@ pub enum Mode {
     RegisterNew,
     /// By the token of such a registration.
     Token,
+    /// By its pre-shared key, and then by a signature too.
+    Psk,
 }
 
 impl Mode {
@@ -38,6 +40,7 @@ impl Mode {
             Self::Register => "register",
             Self::RegisterNew => "regnwl",
             Self::Token => "connwl",
+            Self::Psk => "psk",
         }
     }
 }
@@ -48,6 +51,8 @@ pub struct Peer<'a> {
     pub tls: bool,
     /// SHA-256 of the client certificate that TLS verified, lower-case hexadecimal.
     pub certificate: Option<&'a str>,
+    /// The device whose pre-shared key TLS verified.
+    pub psk: Option<&'a DeviceId>,
 }
 
 /// The adjustable rules.
@@ -200,10 +205,20 @@ pub fn check(
                 .and_then(|digest| registry.by_certificate(digest))
             {
                 Some(device) => (check_certificate(&device.id(), connect)?, Mode::X509),
-                None => (
-                    check_secret(registry, peer, connect, &client_id)?,
-                    Mode::Secret,
-                ),
+                None => {
+                    let device = check_secret(registry, peer, connect, &client_id)?;
+                    match peer.psk {
+                        None => (device, Mode::Secret),
+                        Some(owner) if *owner == device => (device, Mode::Psk),
+                        Some(owner) => {
+                            let reason = format!("the pre-shared key is that of {owner}");
+                            return Err(Refused {
+                                device: Some(device),
+                                ..Refused::new(BAD_CREDENTIALS, reason)
+                            });
+                        }
+                    }
+                }
             }
         }
     };

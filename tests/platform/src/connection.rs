@@ -1,23 +1,22 @@
 //! One connection from accept to its end: handshake, CONNECT, then packet after packet.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustls::{ServerConfig, ServerConnection};
 use serde_json::{Value, json};
 
 use crate::auth::{self, Accepted, Mode, Peer, Refused};
 use crate::client::Client;
 use crate::faults::{garbage, malformed};
+use crate::handshake;
 use crate::link::{How, Link, Received};
 use crate::mqtt::decode::Decoder;
 use crate::mqtt::{Connect, Packet, Publish, encode};
 use crate::registration;
 use crate::server::Platform;
-use crate::tls::{self, TlsInfo};
 use crate::transport::Transport;
 use crate::websocket;
 
@@ -42,9 +41,10 @@ pub fn serve(platform: &Arc<Platform>, socket: TcpStream, conn: u64, transport: 
             .map(|link| (link, None))
             .map_err(|error| error.to_string()),
         Transport::Tls | Transport::Wss => match platform.tls_config() {
-            Some(config) => handshake(platform, socket, conn, peer, config),
+            Some(config) => handshake::with_certificate(platform, socket, conn, peer, config),
             None => return,
         },
+        Transport::Psk => handshake::with_key(platform, socket, conn, peer),
     };
     let Ok((link, info)) = opened else { return };
     let link = match transport {
@@ -73,7 +73,7 @@ pub fn applied(platform: &Platform, conn: u64, name: &str) -> Option<u64> {
 }
 
 /// Reads and forgets until the client leaves.
-fn swallow(platform: &Platform, mut socket: &TcpStream) {
+pub fn swallow(platform: &Platform, mut socket: &TcpStream) {
     let mut buffer = [0; 4096];
     let _ = socket.set_read_timeout(Some(Duration::from_millis(200)));
     while !platform.is_stopping() {
@@ -90,81 +90,6 @@ fn swallow(platform: &Platform, mut socket: &TcpStream) {
             _ => {}
         }
     }
-}
-
-/// Shakes hands as TLS server, and records the outcome.
-pub fn handshake(
-    platform: &Platform,
-    mut socket: TcpStream,
-    conn: u64,
-    peer: SocketAddr,
-    config: Arc<ServerConfig>,
-) -> Result<(Link, Option<TlsInfo>), String> {
-    let failed = |error: String| {
-        let fields = json!({"conn": conn, "peer": peer.to_string(), "ok": false, "error": error});
-        platform.events.record("tls", fields);
-        error
-    };
-    let mut connection =
-        ServerConnection::new(config).map_err(|error| failed(error.to_string()))?;
-    let _ = socket.set_nodelay(true);
-    let limit = platform.options.patience;
-    if socket
-        .set_read_timeout(Some(limit))
-        .and_then(|()| socket.set_write_timeout(Some(limit)))
-        .is_err()
-    {
-        return Err(failed("the socket takes no time limit".into()));
-    }
-    let deadline = Instant::now() + limit;
-    let drop_half_way = applied(platform, conn, "drop-in-tls").is_some();
-    while connection.is_handshaking() {
-        if Instant::now() > deadline {
-            return Err(failed("the handshake takes too long".into()));
-        }
-        if drop_half_way && connection.wants_write() {
-            let mut flight = Vec::new();
-            while connection.wants_write() && connection.write_tls(&mut flight).is_ok() {}
-            let _ = std::io::Write::write_all(&mut socket, &flight[..flight.len() / 2]);
-            return Err(failed("dropped in the handshake by a fault".into()));
-        }
-        let step = if drop_half_way {
-            // Only reads: the answer is to be cut, not sent.
-            connection
-                .read_tls(&mut socket)
-                .and_then(|count| match count {
-                    0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
-                    _ => connection
-                        .process_new_packets()
-                        .map_err(std::io::Error::other)
-                        .map(|_| ()),
-                })
-        } else {
-            connection.complete_io(&mut socket).map(|_| ())
-        };
-        if let Err(error) = step {
-            let text = match error.kind() {
-                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
-                    "the client went silent in the handshake".to_owned()
-                }
-                std::io::ErrorKind::UnexpectedEof => "the client left in the handshake".to_owned(),
-                _ => error.to_string(),
-            };
-            return Err(failed(text));
-        }
-    }
-    let info = tls::info(&connection);
-    platform.events.record(
-        "tls",
-        json!({
-            "conn": conn, "peer": peer.to_string(), "ok": true, "version": info.version, "suite": info.suite,
-            "sni": info.sni, "client_cert": info.client_subject, "resumed": info.resumed,
-        }),
-    );
-    connection.set_buffer_limit(None);
-    let link =
-        Link::tls(socket, Box::new(connection)).map_err(|error| failed(error.to_string()))?;
-    Ok((link, Some(info)))
 }
 
 /// Reads and handles packets; returns why the connection ends.
@@ -435,6 +360,10 @@ fn on_connect(
     let peer = Peer {
         tls: client.tls.is_some(),
         certificate,
+        psk: client
+            .tls
+            .as_ref()
+            .and_then(|info| info.psk_device.as_ref()),
     };
     let verdict = auth::check(&platform.registry, &peer, &platform.options.rules, connect);
     client.record("connect", connect_fields(client, connect, &verdict));

@@ -36,11 +36,18 @@ pub fn sentence(event: &Value) -> Option<String> {
         )
     };
     Some(match event["event"].as_str()? {
-        "started" => format!("platform started: {}", text("text")),
+        // The platform's own words, however many listeners it tells of.
+        "started" => format!(
+            "platform started: {}",
+            event["text"].as_str().unwrap_or_default()
+        ),
         "stopped" => format!("platform stopped: {}", text("reason")),
         "accepted" => return None,
         "tls" if event["ok"] == true => {
             let client = match text("client_cert") {
+                _ if event["psk_identity"].is_string() => {
+                    format!("pre-shared key of {}", text("psk_identity"))
+                }
                 subject if subject.is_empty() => "no client certificate".to_owned(),
                 subject => format!("client certificate {subject}"),
             };
@@ -56,6 +63,16 @@ pub fn sentence(event: &Value) -> Option<String> {
             )
         }
         "tls" => format!("TLS failed with {}: {}", text("peer"), text("error")),
+        "websocket" if event["ok"] == true => {
+            format!("WebSocket opened: {}: path {}", who(), text("path"))
+        }
+        "websocket" => format!("WebSocket refused: {}: {}", who(), text("error")),
+        "websocket_frame" => format!("WebSocket {} from {}", text("frame"), who()),
+        "proxy" if event["ok"] == true => {
+            format!("proxy: {} led to {}", text("target"), text("to"))
+        }
+        "proxy" => format!("proxy: {} refused: {}", text("target"), text("error")),
+        "proxy_closed" => return None,
         "connect" if event["accepted"] == true => format!(
             "CONNECT accepted: {} by {}, client id {}, keep-alive {} s, clean session {}",
             who(),

@@ -140,6 +140,10 @@ pub fn execute(platform: &Arc<Platform>, command: &Value) -> Result<Value, Strin
             platform.use_server_cert(command["name"].as_str().ok_or("\"name\" must be a text")?)?;
             Ok(json!({}))
         }
+        "rotate-tickets" => {
+            platform.rotate_tickets()?;
+            Ok(json!({}))
+        }
         "stop" => {
             platform.stop("asked by the control port");
             Ok(json!({}))

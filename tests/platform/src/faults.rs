@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 /// Faults without a value.
-const PLAIN: [&str; 41] = [
+const PLAIN: [&str; 45] = [
     "drop-after-accept",
     "stall-tls",
     "drop-in-tls",
@@ -30,6 +30,10 @@ const PLAIN: [&str; 41] = [
     "ws-masked",
     "ws-ping",
     "ws-rsv",
+    "ws-stall",
+    "proxy-stall",
+    "proxy-garbage",
+    "proxy-close",
     "http-chunked",
     "http-endless",
     "http-truncate",
@@ -49,13 +53,15 @@ const PLAIN: [&str; 41] = [
 ];
 
 /// Faults with a number: name and largest value.
-const NUMBERED: [(&str, u64); 17] = [
+const NUMBERED: [(&str, u64); 19] = [
     ("connack", 255),
     ("delay-puback", 600_000),
     ("delay", 600_000),
     ("oversize", 200_000_000),
     ("close-after", 600_000),
     ("ws-status", 999),
+    ("proxy-status", 999),
+    ("proxy-headers", 1_000_000),
     ("ws-headers", 1_000_000),
     ("ws-close", 4999),
     ("ws-fragment", 1_000_000),
@@ -267,6 +273,19 @@ mod tests {
             Ok("malformed=utf8")
         );
         assert_eq!(faults.active(), ["connack=255", "malformed=utf8:1"]);
+        // The number may be left out.
+        assert_eq!(faults.set("ws-fragment:3").as_deref(), Ok("ws-fragment"));
+        assert_eq!(
+            faults.set("ws-oversize=18446744073709551615").as_deref(),
+            Ok("ws-oversize")
+        );
+        let active = [
+            "connack=255",
+            "malformed=utf8:1",
+            "ws-fragment=1:3",
+            "ws-oversize=18446744073709551615",
+        ];
+        assert_eq!(faults.active(), active);
         assert_eq!(faults.take("malformed=utf8"), Some(0));
         faults.clear();
         assert_eq!(faults.take("connack"), None);
@@ -280,6 +299,9 @@ mod tests {
             "no-connack:0",
             "malformed=x",
             "delay=-1",
+            "ws-close",
+            "ws-close=5000",
+            "ws-text=1",
         ] {
             assert!(faults.set(wrong).is_err(), "{wrong}");
         }

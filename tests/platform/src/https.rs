@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::connection::{applied, handshake};
+use crate::connection::applied;
 use crate::form;
+use crate::handshake;
 use crate::http::{Head, read_head};
 use crate::link::{How, Link, Received};
 use crate::registration::{Claim, Refusal, Spoiled, spoil};
@@ -34,7 +35,7 @@ pub fn serve(platform: &Arc<Platform>, socket: TcpStream, conn: u64) {
         "accepted",
         json!({"conn": conn, "peer": peer.to_string(), "tls": true, "transport": "https"}),
     );
-    let Ok((link, _)) = handshake(platform, socket, conn, peer, config) else {
+    let Ok((link, _)) = handshake::with_certificate(platform, socket, conn, peer, config) else {
         return;
     };
     let (head, outcome) = match request(&link, platform.options.patience) {

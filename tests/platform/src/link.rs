@@ -87,6 +87,13 @@ impl Link {
         self
     }
 
+    /// The socket of a plain TCP link, without time limits.
+    pub fn into_socket(self) -> io::Result<TcpStream> {
+        self.socket.set_read_timeout(None)?;
+        self.socket.set_write_timeout(None)?;
+        Ok(self.socket)
+    }
+
     /// Waits a short while for bytes and appends them to `out`. For one thread only.
     pub fn receive(&self, out: &mut Vec<u8>) -> io::Result<Received> {
         let Some(channel) = &self.websocket else {

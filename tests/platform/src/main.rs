@@ -14,9 +14,11 @@ use signal_hook::iterator::Signals;
 use iotx_platform::auth::Rules;
 use iotx_platform::broker::DeliveryQos;
 use iotx_platform::pki;
+use iotx_platform::proxy::{Credentials, Mapping, ProxyOptions};
+use iotx_platform::psk;
 use iotx_platform::registration::{Codes, RegistrationOptions};
 use iotx_platform::server::{Addresses, IdentityPush, Options, Platform};
-use iotx_platform::tls::{ClientCert, MaxVersion, TlsOptions};
+use iotx_platform::tls::{ClientCert, MaxVersion, Tickets, TlsOptions};
 
 /// A local stand-in for the cloud side of an IoT device: TLS, MQTT 3.1.1, identity push, faults on request.
 #[derive(Parser)]
@@ -88,6 +90,24 @@ struct Serve {
     /// A page for people, on a loopback address only.
     #[arg(long)]
     listen_page: Option<String>,
+    /// A listener with TLS-PSK.
+    #[arg(long)]
+    listen_psk: Option<String>,
+    /// Cipher suites of the TLS-PSK listener, by OpenSSL's names, with colons between.
+    #[arg(long, default_value = psk::SUITES)]
+    psk_suites: String,
+    /// An HTTP proxy that leads (CONNECT) to the listeners of this platform.
+    #[arg(long)]
+    listen_proxy: Option<String>,
+    /// File with the user:password that the proxy asks for.
+    #[arg(long)]
+    proxy_auth_file: Option<PathBuf>,
+    /// Where the proxy leads: HOST:PORT=TO with an address or tls, tcp, ws, wss, psk; may be given several times.
+    #[arg(long = "proxy-map")]
+    proxy_map: Vec<Mapping>,
+    /// Session resumption.
+    #[arg(long, value_enum, default_value = "on")]
+    tickets: Tickets,
     /// Server certificate: the name of a .crt and .key file in the PKI folder.
     #[arg(long, default_value = "server")]
     server_cert: String,
@@ -187,12 +207,24 @@ fn run(serve: Serve) -> Result<(), String> {
         listen_ws: serve.listen_ws,
         listen_wss: serve.listen_wss,
         ws_path: serve.ws_path,
+        listen_psk: serve.listen_psk,
+        psk_suites: serve.psk_suites,
+        proxy: ProxyOptions {
+            listen: serve.listen_proxy,
+            credentials: serve
+                .proxy_auth_file
+                .as_deref()
+                .map(proxy_credentials)
+                .transpose()?,
+            map: serve.proxy_map,
+        },
         control: Some(serve.control),
         tls: TlsOptions {
             pki: serve.pki,
             server_cert: serve.server_cert,
             client_cert: serve.client_cert,
             max_version: serve.tls_max,
+            tickets: serve.tickets,
         },
         devices: serve.devices,
         log: serve.log,
@@ -263,6 +295,13 @@ fn run(serve: Serve) -> Result<(), String> {
     // Gives the threads of open connections the time to say good-bye.
     thread::sleep(Duration::from_millis(50));
     Ok(())
+}
+
+/// The credentials are in a file: arguments are visible to everyone on the machine.
+fn proxy_credentials(path: &Path) -> Result<Credentials, String> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    Credentials::new(text.trim_end_matches(['\r', '\n']))
 }
 
 /// Writes the file under another name first: whoever waits for it never sees half of it.

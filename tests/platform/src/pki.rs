@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason,
+    RevokedCertParams, SanType, SerialNumber,
 };
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey;
 use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 use time::{Duration, OffsetDateTime};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::registry::{Device, Product, RegistryFile};
 use crate::sign::sha256_hex;
@@ -76,6 +78,7 @@ impl Maker {
         let other_device_ca = self.authority("other-device-ca", "iotx other device CA", None)?;
 
         self.servers(&issuing, &other_root, &server_rsa)?;
+        self.revocations(&root, &issuing)?;
         let devices = self.devices(
             &device_ca,
             &other_device_ca,
@@ -99,14 +102,6 @@ impl Maker {
         other_root: &Issuer,
         rsa: &RsaPrivateKey,
     ) -> Result<(), Failure> {
-        let server = |file: &'static str, days| Leaf {
-            file,
-            common_name: "x509.itls.cn-shanghai.aliyuncs.com",
-            days,
-            usage: ExtendedKeyUsagePurpose::ServerAuth,
-            dns: server_names(),
-            addresses: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-        };
         let named = |file: &'static str, name: &'static str| Leaf {
             common_name: name,
             dns: vec![name.to_owned()],
@@ -129,6 +124,51 @@ impl Maker {
         let leaf = server("server-rsa", (-1, 3650));
         self.leaf(&leaf, &rsa_pair(rsa)?, issuing)?;
         self.key("server-rsa", &rsa.to_pkcs1_pem(LineEnding::LF)?)
+    }
+
+    /// A revoked server certificate, and the lists that say so.
+    fn revocations(&self, root: &Issuer, issuing: &Issuer) -> Result<(), Failure> {
+        let key = KeyPair::generate()?;
+        let leaf = self.leaf(&server("server-revoked", (-1, 3650)), &key, issuing)?;
+        self.key("server-revoked", &key.serialize_pem())?;
+        let (fresh, stale) = ((-1, 3650), (-30, -1));
+        self.revocation_list("server", issuing, Some(&leaf), fresh)?;
+        self.revocation_list("server-stale", issuing, Some(&leaf), stale)?;
+        self.revocation_list("intermediate", root, None, fresh)?;
+        let revoked = issuing.der();
+        self.revocation_list("intermediate-revoked", root, Some(revoked), fresh)
+    }
+
+    /// Writes a certificate revocation list; `days` from now tell its validity.
+    fn revocation_list(
+        &self,
+        file: &str,
+        issuer: &Issuer,
+        revoked: Option<&[u8]>,
+        days: (i64, i64),
+    ) -> Result<(), Failure> {
+        let revoked_certs = match revoked {
+            None => Vec::new(),
+            Some(der) => {
+                let (_, certificate) = X509Certificate::from_der(der)?;
+                vec![RevokedCertParams {
+                    serial_number: SerialNumber::from_slice(certificate.raw_serial()),
+                    revocation_time: self.now - Duration::days(1),
+                    reason_code: Some(RevocationReason::KeyCompromise),
+                    invalidity_date: None,
+                }]
+            }
+        };
+        let list = CertificateRevocationListParams {
+            this_update: self.now + Duration::days(days.0),
+            next_update: self.now + Duration::days(days.1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs,
+            key_identifier_method: KeyIdMethod::Sha256,
+        }
+        .signed_by(issuer)?;
+        self.write(&format!("{file}.crl"), list.pem()?.as_bytes(), false)
     }
 
     fn devices(
@@ -263,6 +303,18 @@ impl Maker {
             .mode(mode)
             .open(&path)?;
         Ok(file.write_all(content)?)
+    }
+}
+
+/// A server certificate with all the right names.
+fn server(file: &'static str, days: (i64, i64)) -> Leaf<'static> {
+    Leaf {
+        file,
+        common_name: "x509.itls.cn-shanghai.aliyuncs.com",
+        days,
+        usage: ExtendedKeyUsagePurpose::ServerAuth,
+        dns: server_names(),
+        addresses: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
     }
 }
 

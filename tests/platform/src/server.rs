@@ -18,6 +18,8 @@ use crate::events::Events;
 use crate::faults::Faults;
 use crate::https;
 use crate::link::How;
+use crate::proxy::{self, ProxyOptions};
+use crate::psk;
 use crate::registration::RegistrationOptions;
 use crate::registry::Registry;
 use crate::session::Message;
@@ -63,6 +65,12 @@ pub struct Options {
     pub listen_wss: Option<String>,
     /// Path of the WebSocket.
     pub ws_path: String,
+    /// Address of the TLS-PSK listener.
+    pub listen_psk: Option<String>,
+    /// Cipher suites of that listener, by OpenSSL's names.
+    pub psk_suites: String,
+    /// HTTP proxy.
+    pub proxy: ProxyOptions,
     /// Address of the control port.
     pub control: Option<String>,
     /// TLS settings, also naming the folder of the device registry's default.
@@ -108,6 +116,7 @@ pub struct Platform {
     /// The options it was started with.
     pub options: Options,
     tls: Mutex<Option<Arc<ServerConfig>>>,
+    server_cert: Mutex<String>,
     next_connection: AtomicU64,
     stopping: AtomicBool,
     stop: (Mutex<Option<String>>, Condvar),
@@ -128,6 +137,10 @@ pub struct Addresses {
     pub https: Option<SocketAddr>,
     /// Page for people.
     pub page: Option<SocketAddr>,
+    /// TLS-PSK listener.
+    pub psk: Option<SocketAddr>,
+    /// HTTP proxy.
+    pub proxy: Option<SocketAddr>,
     /// Control port.
     pub control: Option<SocketAddr>,
 }
@@ -140,6 +153,7 @@ impl Addresses {
             Transport::Tls => self.tls,
             Transport::Ws => self.ws,
             Transport::Wss => self.wss,
+            Transport::Psk => self.psk,
         }
     }
 
@@ -148,7 +162,7 @@ impl Addresses {
         let devices = Transport::ALL.map(|transport| self.of(transport));
         devices
             .into_iter()
-            .chain([self.https, self.page, self.control])
+            .chain([self.https, self.page, self.proxy, self.control])
             .flatten()
     }
 
@@ -159,6 +173,7 @@ impl Addresses {
             .into_iter()
             .map(|transport| (transport.name(), self.of(transport)))
             .chain([
+                ("proxy", self.proxy),
                 ("https", self.https),
                 ("page", self.page),
                 ("control", self.control),
@@ -201,6 +216,9 @@ impl Platform {
         } else {
             None
         };
+        if options.listen_psk.is_some() {
+            psk::check_suites(&options.psk_suites)?;
+        }
         let bind_if = |address: &Option<String>, what: &str| {
             address
                 .as_deref()
@@ -214,6 +232,7 @@ impl Platform {
             (Transport::Tcp, &options.listen_tcp, &mut addresses.tcp),
             (Transport::Ws, &options.listen_ws, &mut addresses.ws),
             (Transport::Wss, &options.listen_wss, &mut addresses.wss),
+            (Transport::Psk, &options.listen_psk, &mut addresses.psk),
         ] {
             if let Some((listener, bound)) = bind_if(option, transport.title())? {
                 listeners.push((listener, transport));
@@ -222,6 +241,8 @@ impl Platform {
         }
         let https_listener = bind_if(&options.registration.listen_https, "HTTPS")?;
         addresses.https = https_listener.as_ref().map(|(_, address)| *address);
+        let proxy_listener = bind_if(&options.proxy.listen, "the proxy")?;
+        addresses.proxy = proxy_listener.as_ref().map(|(_, address)| *address);
         let control_listener = bind_if(&options.control, "control")?;
         addresses.control = control_listener.as_ref().map(|(_, address)| *address);
         let events = Events::new(options.log.as_deref(), options.console)
@@ -232,6 +253,7 @@ impl Platform {
             faults,
             registry,
             tls: Mutex::new(tls),
+            server_cert: Mutex::new(options.tls.server_cert.clone()),
             next_connection: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
             stop: (Mutex::new(None), Condvar::new()),
@@ -247,6 +269,10 @@ impl Platform {
         if let Some((listener, _)) = https_listener {
             let platform = Arc::clone(&platform);
             thread::spawn(move || platform.each_socket(&listener, https::serve));
+        }
+        if let Some((listener, _)) = proxy_listener {
+            let platform = Arc::clone(&platform);
+            thread::spawn(move || proxy::serve(&platform, &listener, addresses));
         }
         if let Some((listener, _)) = control_listener {
             let platform = Arc::clone(&platform);
@@ -278,6 +304,7 @@ impl Platform {
         for (title, address) in [
             ("HTTPS registration", addresses.https),
             ("page", addresses.page),
+            ("HTTP proxy", addresses.proxy),
         ] {
             if let Some(address) = address {
                 parts.push(format!("{title} on {address}"));
@@ -314,7 +341,7 @@ impl Platform {
             }
             match socket {
                 Ok(socket) => {
-                    let number = self.next_connection.fetch_add(1, Ordering::Relaxed);
+                    let number = self.next_connection();
                     let platform = Arc::clone(self);
                     let serve = serve.clone();
                     thread::spawn(move || serve(&platform, socket, number));
@@ -323,6 +350,11 @@ impl Platform {
                 Err(_) => thread::sleep(Duration::from_millis(50)),
             }
         }
+    }
+
+    /// The number of a new connection.
+    pub fn next_connection(&self) -> u64 {
+        self.next_connection.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The TLS configuration for a new connection; `None` without a listener that needs one.
@@ -340,7 +372,14 @@ impl Platform {
             ..self.options.tls.clone()
         })?;
         *lock(&self.tls) = Some(config);
+        *lock(&self.server_cert) = name.to_owned();
         Ok(())
+    }
+
+    /// Forgets all sessions that clients could resume: the key of the tickets, and the session ids.
+    pub fn rotate_tickets(&self) -> Result<(), String> {
+        let name = lock(&self.server_cert).clone();
+        self.use_server_cert(&name)
     }
 
     /// The identity message of a device, `None` if the device is none with a certificate.

@@ -40,6 +40,16 @@ pub fn verify(method: Method, key: &[u8], content: &[u8], given: &[u8]) -> bool 
     }
 }
 
+/// HMAC-SHA256 in upper-case hexadecimal.
+pub fn hmac_sha256_upper(key: &[u8], content: &[u8]) -> String {
+    // HMAC takes a key of any length, so the constructor cannot fail.
+    let Ok(mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key) else {
+        return String::new();
+    };
+    let digest = mac.chain_update(content).finalize().into_bytes();
+    digest.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
 fn verify_with<M: Mac + KeyInit>(key: &[u8], content: &[u8], given: &[u8]) -> bool {
     // HMAC takes a key of any length, so the constructor cannot fail.
     <M as KeyInit>::new_from_slice(key)

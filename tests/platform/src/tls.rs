@@ -7,11 +7,12 @@ use clap::ValueEnum;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::registry::DeviceId;
 use crate::sign::sha256_hex;
 
 /// What the server does about client certificates.
@@ -36,6 +37,15 @@ pub enum MaxVersion {
     Tls13,
 }
 
+/// Session resumption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tickets {
+    /// By tickets; a client of TLS 1.2 without tickets resumes by session id.
+    On,
+    /// None at all.
+    Off,
+}
+
 /// Where certificates come from and what is asked of clients.
 #[derive(Debug, Clone)]
 pub struct TlsOptions {
@@ -47,6 +57,8 @@ pub struct TlsOptions {
     pub client_cert: ClientCert,
     /// Highest version.
     pub max_version: MaxVersion,
+    /// Session resumption.
+    pub tickets: Tickets,
 }
 
 /// What a finished handshake tells.
@@ -64,6 +76,10 @@ pub struct TlsInfo {
     pub client_sha256: Option<String>,
     /// The session was resumed.
     pub resumed: bool,
+    /// Identity of the pre-shared key.
+    pub psk_identity: Option<String>,
+    /// The device of that identity, which proved to have the key.
+    pub psk_device: Option<DeviceId>,
 }
 
 /// The configuration for these options; the error is a sentence for the user.
@@ -110,13 +126,23 @@ pub fn server_config(options: &TlsOptions) -> Result<Arc<ServerConfig>, String> 
             )
         }
     };
-    let config = builder.with_single_cert(chain, key_der).map_err(|error| {
+    let mut config = builder.with_single_cert(chain, key_der).map_err(|error| {
         format!(
             "{} and {} do not go together: {error}",
             crt.display(),
             key.display()
         )
     })?;
+    match options.tickets {
+        Tickets::On => {
+            config.ticketer = ring::Ticketer::new()
+                .map_err(|error| format!("there is no key for tickets: {error}"))?;
+        }
+        Tickets::Off => {
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
+    }
     Ok(Arc::new(config))
 }
 
@@ -157,5 +183,7 @@ pub fn info(connection: &ServerConnection) -> TlsInfo {
             connection.handshake_kind(),
             Some(rustls::HandshakeKind::Resumed)
         ),
+        psk_identity: None,
+        psk_device: None,
     }
 }

@@ -11,11 +11,13 @@ pub enum Transport {
     Ws,
     /// WebSocket over TLS.
     Wss,
+    /// TLS with a pre-shared key.
+    Psk,
 }
 
 impl Transport {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Tls, Self::Tcp, Self::Ws, Self::Wss];
+    pub const ALL: [Self; 5] = [Self::Tls, Self::Tcp, Self::Ws, Self::Wss, Self::Psk];
 
     /// The name in events, options and the ready file.
     pub fn name(self) -> &'static str {
@@ -24,6 +26,7 @@ impl Transport {
             Self::Tls => "tls",
             Self::Ws => "ws",
             Self::Wss => "wss",
+            Self::Psk => "psk",
         }
     }
 
@@ -34,12 +37,13 @@ impl Transport {
             Self::Tls => "TLS",
             Self::Ws => "WebSocket",
             Self::Wss => "WebSocket over TLS",
+            Self::Psk => "TLS-PSK",
         }
     }
 
     /// Whether it is encrypted.
     pub fn is_secure(self) -> bool {
-        matches!(self, Self::Tls | Self::Wss)
+        matches!(self, Self::Tls | Self::Wss | Self::Psk)
     }
 
     /// Whether the server shows a certificate.

@@ -187,6 +187,19 @@ pub fn open(platform: &Platform, link: Link, conn: u64) -> Option<Link> {
             return None;
         }
     };
+    if applied(platform, conn, "ws-stall").is_some() {
+        failed("never answered, by a fault", None);
+        let mut rest = Vec::new();
+        while !platform.is_stopping()
+            && matches!(
+                link.receive(&mut rest),
+                Ok(Received::Data | Received::Nothing)
+            )
+        {
+            rest.clear();
+        }
+        return None;
+    }
     let refuse = |status: u16, reason: &str, error: &str| {
         failed(error, Some(status));
         let version = if status == 426 {

@@ -55,7 +55,11 @@ fn outcome_after(
     };
     check(
         &registry(),
-        &Peer { tls, certificate },
+        &Peer {
+            tls,
+            certificate,
+            psk: None,
+        },
         &Rules::default(),
         &connect,
     )
@@ -168,6 +172,7 @@ fn connect_vectors_are_let_in() {
             &Peer {
                 tls: true,
                 certificate: None,
+                psk: None,
             },
             &Rules::default(),
             &connect,

@@ -80,7 +80,6 @@ fn options_change_number_qos_payload_and_time() {
     });
     let since = Instant::now();
     let mut client = device(&running);
-    client.ping();
     assert_eq!(client.publish().3, PAYLOAD.as_bytes());
     assert!(since.elapsed() >= Duration::from_millis(300));
     assert_eq!(client.publish().2, 2);

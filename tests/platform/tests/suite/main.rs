@@ -9,6 +9,8 @@ mod https;
 mod identity;
 mod pki;
 mod program;
+mod proxy;
+mod psk;
 mod registration;
 mod sessions;
 mod signing;

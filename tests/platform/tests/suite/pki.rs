@@ -28,6 +28,7 @@ fn every_file_is_there_and_parses() {
         "server-wrong-host",
         "server-unknown-ca",
         "server-iot-as",
+        "server-revoked",
         "device",
         "device-ec",
         "device-2",
@@ -163,5 +164,49 @@ fn openssl_agrees() {
     ] {
         let (ok, error) = verify(ca, file);
         assert!(!ok && error.contains(reason), "{file}: {error}");
+    }
+}
+
+#[test]
+fn openssl_agrees_about_revocation() {
+    let verify = |file: &str, lists: &[&str]| {
+        let path = |name: &str| pki().join(name);
+        let mut command = Command::new("openssl");
+        command.args(["verify", "-crl_check_all", "-CAfile"]);
+        command.arg(path("root.crt"));
+        command.arg("-untrusted").arg(path(file));
+        for list in lists {
+            command.arg("-CRLfile").arg(path(list));
+        }
+        let output = command.arg(path(file)).output().expect("openssl");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), error)
+    };
+    let (ok, error) = verify("server.crt", &["server.crl", "intermediate.crl"]);
+    assert!(ok, "{error}");
+    for (file, lists, reason) in [
+        (
+            "server-revoked.crt",
+            ["server.crl", "intermediate.crl"],
+            "certificate revoked",
+        ),
+        (
+            "server.crt",
+            ["server-stale.crl", "intermediate.crl"],
+            "CRL has expired",
+        ),
+        (
+            "server.crt",
+            ["server.crl", "intermediate-revoked.crl"],
+            "certificate revoked",
+        ),
+        (
+            "server.crt",
+            ["server.crl", "server.crl"],
+            "unable to get certificate CRL",
+        ),
+    ] {
+        let (ok, error) = verify(file, &lists);
+        assert!(!ok && error.contains(reason), "{file} {lists:?}: {error}");
     }
 }

@@ -170,15 +170,76 @@ fn plain_tcp_quiet_and_stopped_by_control() {
 }
 
 #[test]
+fn every_listener_and_the_proxy_with_credentials_from_a_file() {
+    let folder = scratch("listeners");
+    let (ready_file, credentials) = (folder.join("ready.json"), folder.join("proxy"));
+    std::fs::write(&credentials, "user:word\n").expect("file");
+    let any = "127.0.0.1:0";
+    let mut child = program()
+        .args(["serve", "--pki"])
+        .arg(pki())
+        .args(["--listen-tcp", any, "--listen-ws", any, "--listen-wss", any])
+        .args(["--listen-psk", any, "--listen-proxy", any])
+        .args([
+            "--proxy-map",
+            "iot.example.com:443=tcp",
+            "--ws-path",
+            "/other",
+        ])
+        .args(["--tickets", "off", "--proxy-auth-file"])
+        .arg(&credentials)
+        .arg("--ready")
+        .arg(&ready_file)
+        .spawn()
+        .expect("start");
+    let ready = ready(&ready_file, &mut child);
+    let port = |name: &str| ready[name].as_u64().expect(name) as u16;
+    assert_eq!(port("port"), port("tls_port"));
+    let names = ["tcp", "ws", "wss", "psk", "proxy", "control"];
+    let mut ports: Vec<u16> = names.map(|name| port(&format!("{name}_port"))).into();
+    ports.push(port("port"));
+    ports.sort();
+    ports.dedup();
+    assert_eq!(ports.len(), 7, "{ready}");
+    for (credentials, status) in [("dXNlcjp3b3Jk", "200"), ("dXNlcjp3b3JkCg==", "407")] {
+        let socket = dial(([127, 0, 0, 1], port("proxy_port")).into());
+        let mut client = Client::new(Stream::Tcp(socket));
+        let request = format!(
+            "CONNECT iot.example.com:443 HTTP/1.1\r\nProxy-Authorization: Basic {credentials}\r\n\r\n"
+        );
+        client.send(request.as_bytes());
+        assert_eq!(client.take(12), format!("HTTP/1.1 {status}").into_bytes());
+    }
+    let killed = Command::new("kill")
+        .args(["-s", "TERM", &child.id().to_string()])
+        .status()
+        .expect("kill");
+    assert!(killed.success());
+    let (code, out, err) = output(child);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    for part in [
+        "WebSocket on",
+        "WebSocket over TLS on",
+        "TLS-PSK on",
+        "HTTP proxy on",
+    ] {
+        assert!(out.contains(part), "{part:?} is missing in {out}");
+    }
+    assert!(!out.contains("word"), "{out}");
+}
+
+#[test]
 fn what_cannot_start_says_why() {
     let folder = scratch("errors");
     std::fs::write(folder.join("broken.json"), "{\"devices\":1}").expect("file");
     let missing = folder.join("missing");
     let broken = folder.join("broken.json");
+    let words = folder.join("words");
+    std::fs::write(&words, "no colon").expect("file");
     let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
     let taken = holder.local_addr().expect("address").to_string();
     let good = pki();
-    let cases: [(&Path, Vec<&str>, &str); 6] = [
+    let cases: [(&Path, Vec<&str>, &str); 8] = [
         (&missing, vec![], "cannot read the device registry"),
         (
             good,
@@ -199,6 +260,16 @@ fn what_cannot_start_says_why() {
             good,
             vec!["--listen-tcp", &taken],
             "cannot listen on 127.0.0.1",
+        ),
+        (
+            good,
+            vec!["--proxy-auth-file", words.to_str().expect("path")],
+            "the proxy's credentials are not user:password",
+        ),
+        (
+            good,
+            vec!["--listen-psk", "127.0.0.1:0", "--psk-suites", "x"],
+            "names no cipher suite",
         ),
         (
             good,

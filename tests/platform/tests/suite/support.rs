@@ -10,9 +10,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use iotx_platform::auth::Rules;
 use iotx_platform::broker::DeliveryQos;
 use iotx_platform::control::execute;
+use iotx_platform::proxy::ProxyOptions;
 use iotx_platform::registration::RegistrationOptions;
 use iotx_platform::server::{Addresses, IdentityPush, Options, Platform};
-use iotx_platform::tls::{ClientCert, MaxVersion, TlsOptions};
+use iotx_platform::tls::{ClientCert, MaxVersion, Tickets, TlsOptions};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -51,12 +52,16 @@ pub fn options() -> Options {
         listen_ws: None,
         listen_wss: None,
         ws_path: "/mqtt".into(),
+        listen_psk: None,
+        psk_suites: iotx_platform::psk::SUITES.into(),
+        proxy: ProxyOptions::default(),
         control: None,
         tls: TlsOptions {
             pki: pki().to_owned(),
             server_cert: "server".into(),
             client_cert: ClientCert::Optional,
             max_version: MaxVersion::Tls13,
+            tickets: Tickets::On,
         },
         devices: None,
         log: None,
@@ -203,6 +208,11 @@ impl TlsClient<'_> {
 
     /// Connects and shakes hands.
     pub fn dial(&self, address: SocketAddr) -> io::Result<Client> {
+        self.dial_with(address, &self.config())
+    }
+
+    /// The configuration; clients that share one resume each other's sessions.
+    pub fn config(&self) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(pki().join(self.root)).expect("root") {
             roots.add(certificate.expect("root")).expect("root");
@@ -215,7 +225,7 @@ impl TlsClient<'_> {
             .with_protocol_versions(&versions)
             .expect("versions")
             .with_root_certificates(roots);
-        let config = match self.cert {
+        Arc::new(match self.cert {
             None => builder.with_no_client_auth(),
             Some((cert, key)) => {
                 let chain = CertificateDer::pem_file_iter(pki().join(cert)).expect("certificate");
@@ -225,9 +235,12 @@ impl TlsClient<'_> {
                     .with_client_auth_cert(chain, key)
                     .expect("client certificate")
             }
-        };
+        })
+    }
+
+    pub fn dial_with(&self, address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Client> {
         let name = ServerName::try_from(self.name.to_owned()).expect("name");
-        let mut connection = ClientConnection::new(Arc::new(config), name).expect("client");
+        let mut connection = ClientConnection::new(Arc::clone(config), name).expect("client");
         let mut socket = dial(address);
         while connection.is_handshaking() {
             connection.complete_io(&mut socket)?;

@@ -1,7 +1,7 @@
 //! TLS: what a client sees of good and bad server certificates, and what the server asks of clients.
 
 use iotx_platform::server::Options;
-use iotx_platform::tls::{ClientCert, MaxVersion};
+use iotx_platform::tls::{ClientCert, MaxVersion, Tickets};
 use rustls::version::{TLS12, TLS13};
 
 use crate::support::*;
@@ -240,5 +240,80 @@ fn both_directions_at_full_speed() {
     }
     for number in 0..2000 {
         assert_eq!(client.publish().3.len(), 10_000, "message {number}");
+    }
+}
+
+#[test]
+fn sessions_resume_until_the_key_of_the_tickets_changes() {
+    for only in [&TLS12, &TLS13] {
+        for tickets in [Tickets::On, Tickets::Off] {
+            let running = start(|options| options.tls.tickets = tickets);
+            let client = TlsClient {
+                only: Some(only),
+                ..TlsClient::device()
+            };
+            let config = client.config();
+            let mut seen = Vec::new();
+            for round in 0..4 {
+                if round == 2 {
+                    running.control(serde_json::json!({"cmd": "rotate-tickets"}));
+                }
+                let before = running.count("tls");
+                let mut device = client
+                    .dial_with(address(&running), &config)
+                    .expect("handshake");
+                // With TLS 1.3 the ticket comes behind the handshake: reading takes it.
+                assert_eq!(device.connect(&x509_connect(true)), (false, 0));
+                let (events, _) = running.platform.events.since(0);
+                let mut handshakes = events.iter().filter(|event| event["event"] == "tls");
+                let event = handshakes.nth(before).expect("a handshake");
+                assert_eq!(event["ok"], true);
+                // The device is known whether or not its certificate was sent again.
+                assert!(event["client_cert"].is_string());
+                seen.push(event["resumed"] == true);
+            }
+            let wanted = match tickets {
+                Tickets::On => [false, true, false, true],
+                Tickets::Off => [false; 4],
+            };
+            assert_eq!(seen, wanted, "{only:?} {tickets:?}");
+        }
+    }
+}
+
+#[test]
+fn all_listeners_take_ipv6() {
+    let any = || Some("[::1]:0".to_owned());
+    let running = Running::start(Options {
+        listen_tls: any(),
+        listen_tcp: any(),
+        listen_ws: any(),
+        listen_psk: any(),
+        control: any(),
+        proxy: iotx_platform::proxy::ProxyOptions {
+            listen: any(),
+            ..Default::default()
+        },
+        ..options()
+    });
+    let tcp = running.addresses.tcp.expect("TCP");
+    let mut client = running.dial();
+    assert_eq!(
+        client.connect(&secret_connect("example1", 60, true)),
+        (false, 0)
+    );
+    let peer = running.event("accepted", |event| event["transport"] == "tcp")["peer"].to_string();
+    assert!(peer.starts_with("\"[::1]:"), "{peer}");
+    assert!(TlsClient::default().dial(address(&running)).is_ok());
+    let socket = dial(running.addresses.proxy.expect("proxy"));
+    let mut client = Client::new(Stream::Tcp(socket));
+    client.send(format!("CONNECT [::1]:{} HTTP/1.1\r\nHost: x\r\n\r\n", tcp.port()).as_bytes());
+    assert_eq!(client.take(13), b"HTTP/1.1 200 ");
+    for address in [
+        running.addresses.ws,
+        running.addresses.psk,
+        running.addresses.control,
+    ] {
+        assert!(address.is_some_and(|address| address.is_ipv6()));
     }
 }

@@ -233,6 +233,11 @@ fn faults_of_the_answer() {
     let text = answer("ws-no-protocol");
     assert!(text.starts_with("http/1.1 101 ") && !text.contains("sec-websocket-protocol"));
     assert!(answer("ws-headers=20000").len() > 20_000);
+    let running = start(&["ws-stall"]);
+    let mut client = dial_ws(&running);
+    client.send(REQUEST.as_bytes());
+    client.silent_for(std::time::Duration::from_millis(300));
+    running.event("fault", |event| event["fault"] == "ws-stall");
 }
 
 #[test]
