@@ -57,6 +57,8 @@ check_all() {
     need libmosquitto-dev "libmosquitto, for the benchmarks" has_libmosquitto
     need libmbedtls-dev "an Mbed TLS of the distribution, to show that ours does not clash" has_mbedtls
     need openssl "openssl" has openssl
+    need chromium "chromium, for the test of the local platform's page" has chromium
+    need chromium-driver "chromedriver, its remote control" has chromedriver
     need libssl-dev "OpenSSL's library, for TLS-PSK of the local platform" pkg-config --exists openssl
     need curl "curl, a second client of the local platform's proxy" has curl
     need valgrind "valgrind" has valgrind

@@ -51,6 +51,8 @@ pub struct Peer<'a> {
     pub tls: bool,
     /// SHA-256 of the client certificate that TLS verified, lower-case hexadecimal.
     pub certificate: Option<&'a str>,
+    /// DER of that certificate.
+    pub der: Option<&'a [u8]>,
     /// The device whose pre-shared key TLS verified.
     pub psk: Option<&'a DeviceId>,
 }
@@ -199,6 +201,15 @@ pub fn check(
                         "the client id names no securemode",
                     ));
                 }
+            }
+            if let Some(owner) = peer.der.and_then(|der| registry.private().owner(der)) {
+                let owner = owner.map_err(|reason| Refused::new(NOT_AUTHORIZED, reason))?;
+                return Ok(Accepted {
+                    device: check_certificate(&owner, connect)?,
+                    mode: Mode::X509,
+                    client_id: client_id.id.to_owned(),
+                    auto_subscribe: client_id.get("_ss") == Some("1"),
+                });
             }
             match peer
                 .certificate

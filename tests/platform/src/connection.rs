@@ -358,6 +358,10 @@ fn on_connect(
         .as_ref()
         .and_then(|info| info.client_sha256.as_deref());
     let peer = Peer {
+        der: client
+            .tls
+            .as_ref()
+            .and_then(|info| info.client_der.as_deref()),
         tls: client.tls.is_some(),
         certificate,
         psk: client

@@ -101,6 +101,12 @@ pub fn sentence(event: &Value) -> Option<String> {
             text("target"),
             text("status")
         ),
+        "ca" => format!("CA {} registered", text("name")),
+        "associated" => format!(
+            "{} certificates of CA {} belong to devices",
+            text("certificates"),
+            text("name")
+        ),
         "reset" => format!("{} may register again", who()),
         "subscribe" => format!("SUBSCRIBE from {}: {}", who(), filters(event)),
         "unsubscribe" => format!("UNSUBSCRIBE from {}: {}", who(), text("filters")),

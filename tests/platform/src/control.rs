@@ -128,6 +128,33 @@ pub fn execute(platform: &Arc<Platform>, command: &Value) -> Result<Value, Strin
             Ok(json!({}))
         }
         "identity" => identity(platform, command),
+        "registration-code" => {
+            Ok(json!({"code": platform.registry.private().registration_code()?}))
+        }
+        "register-ca" => {
+            let text = |name: &str| {
+                command[name]
+                    .as_str()
+                    .ok_or_else(|| format!("{name:?} must be a text"))
+            };
+            let name = text("name")?;
+            platform
+                .registry
+                .private()
+                .register(name, text("ca")?, text("verification")?)?;
+            platform.use_private_cas()?;
+            platform.events.record("ca", json!({"name": name}));
+            Ok(json!({}))
+        }
+        "associate" => {
+            let name = command["name"].as_str().ok_or("\"name\" must be a text")?;
+            let csv = command["csv"].as_str().ok_or("\"csv\" must be a text")?;
+            let devices = platform.registry.devices();
+            let count = platform.registry.private().associate(name, csv, devices)?;
+            let fields = json!({"name": name, "certificates": count});
+            platform.events.record("associated", fields);
+            Ok(json!({"associated": count}))
+        }
         "reset-device" => {
             let device = command["device"]
                 .as_str()

@@ -18,6 +18,7 @@ use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::private_ca::{Association, Authority, serial};
 use crate::registry::{Device, Product, RegistryFile};
 use crate::sign::sha256_hex;
 
@@ -25,6 +26,9 @@ use crate::sign::sha256_hex;
 pub const PRODUCT_KEY: &str = "a1X509Demo0";
 /// Device name of the holder of `device.crt` when none is given.
 pub const DEVICE_NAME: &str = "x509-device-1";
+
+/// Product key of the devices of the private CA.
+const PRIVATE_PRODUCT: &str = "a1PrivateCa";
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Issuer = CertifiedIssuer<'static, KeyPair>;
@@ -79,7 +83,7 @@ impl Maker {
 
         self.servers(&issuing, &other_root, &server_rsa)?;
         self.revocations(&root, &issuing)?;
-        let devices = self.devices(
+        let mut devices = self.devices(
             &device_ca,
             &other_device_ca,
             &device_rsa,
@@ -92,7 +96,12 @@ impl Maker {
             registration: true,
             without_pre_registration: true,
         }];
-        let json = serde_json::to_string_pretty(&RegistryFile { devices, products })?;
+        let private_cas = vec![self.private_ca(&device_rsa, &server_rsa, &mut devices)?];
+        let json = serde_json::to_string_pretty(&RegistryFile {
+            devices,
+            products,
+            private_cas,
+        })?;
         self.write("devices.json", format!("{json}\n").as_bytes(), true)
     }
 
@@ -229,6 +238,64 @@ impl Maker {
         Ok(devices)
     }
 
+    /// A CA of the user's own with two RSA devices, and one with an EC key, which is refused.
+    fn private_ca(
+        &self,
+        device_rsa: &RsaPrivateKey,
+        ca_rsa: &RsaPrivateKey,
+        devices: &mut Vec<Device>,
+    ) -> Result<Authority, Failure> {
+        let mut params = self.params("iotx private CA", (-2, 7300));
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let ca = CertifiedIssuer::self_signed(params, rsa_pair(ca_rsa)?)?;
+        self.write("private-ca.crt", ca.pem().as_bytes(), false)?;
+        self.key("private-ca", &ca_rsa.to_pkcs1_pem(LineEnding::LF)?)?;
+        // Serial numbers are new in each run; files of an earlier one would be mistaken for good ones.
+        let folder = self.out.join("private");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder)?;
+        let mut associations = Vec::new();
+        for name in ["private-1", "private-2", "private-ec"] {
+            let ec = KeyPair::generate()?;
+            let (key, pem) = if name == "private-ec" {
+                let pem = ec.serialize_pem();
+                (ec, pem)
+            } else {
+                let pem = device_rsa.to_pkcs1_pem(LineEnding::LF)?.to_string();
+                (rsa_pair(device_rsa)?, pem)
+            };
+            let mut params = self.params(name, (-1, 3650));
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            // By default it comes from the key, which two of them share.
+            params.serial_number = Some(random_serial()?);
+            let certificate = params.signed_by(&key, &ca)?;
+            let cert_sn = serial(certificate.der())?;
+            let file = format!("private/{PRIVATE_PRODUCT}_{name}_{cert_sn}");
+            self.write(&format!("{file}.cer"), certificate.pem().as_bytes(), false)?;
+            self.key(&file, &pem)?;
+            associations.push(Association {
+                product_key: PRIVATE_PRODUCT.to_owned(),
+                device_name: name.to_owned(),
+                cert_sn,
+            });
+            devices.push(Device {
+                product_key: PRIVATE_PRODUCT.to_owned(),
+                device_name: name.to_owned(),
+                device_secret: String::new(),
+                product_secret: String::new(),
+                cert_sha256: None,
+                identity: None,
+            });
+        }
+        Ok(Authority {
+            name: "private_ca".to_owned(),
+            certificate: ca.pem(),
+            associations,
+        })
+    }
+
     fn authority(
         &self,
         file: &str,
@@ -338,6 +405,17 @@ fn server_names() -> Vec<String> {
         "localhost".to_owned(),
     ]);
     names
+}
+
+/// A positive serial number of 16 bytes.
+fn random_serial() -> Result<SerialNumber, Failure> {
+    let mut bytes = [0; 16];
+    let random = rustls::crypto::ring::default_provider().secure_random;
+    random
+        .fill(&mut bytes)
+        .map_err(|_| "no random bytes for a serial number")?;
+    bytes[0] = bytes[0] & 0x3F | 0x40;
+    Ok(SerialNumber::from_slice(&bytes))
 }
 
 fn rsa_key() -> Result<RsaPrivateKey, Failure> {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 
+use crate::private_ca::{Authority, PrivateCas};
 use crate::registration::{Claim, Refusal};
 use crate::sign;
 use crate::tokens::Tokens;
@@ -107,6 +108,9 @@ pub struct RegistryFile {
     /// Products with settings of their own.
     #[serde(default)]
     pub products: Vec<Product>,
+    /// Private CAs with the certificates that belong to devices.
+    #[serde(default)]
+    pub private_cas: Vec<Authority>,
 }
 
 /// The registry, ready for look-ups.
@@ -114,6 +118,7 @@ pub struct Registry {
     devices: HashMap<DeviceId, Device>,
     certificates: HashMap<String, DeviceId>,
     products: HashMap<String, Product>,
+    private: Mutex<PrivateCas>,
     tokens: Mutex<Tokens>,
     /// A device gets its secret once, until it is reset.
     once: bool,
@@ -141,6 +146,12 @@ impl Registry {
         })?;
         Self::new(file.devices)
             .and_then(|registry| registry.with_products(file.products))
+            .and_then(|registry| {
+                for authority in &file.private_cas {
+                    registry.private().load(authority, &registry.devices)?;
+                }
+                Ok(registry)
+            })
             .map_err(|error| {
                 format!(
                     "the device registry {} is not valid: {error}",
@@ -209,6 +220,7 @@ impl Registry {
             devices,
             certificates,
             products: HashMap::new(),
+            private: Mutex::default(),
             tokens: Mutex::default(),
             once: false,
             activated: Mutex::default(),
@@ -238,6 +250,16 @@ impl Registry {
             .values()
             .find(|device| device.product_key == product_key && !device.product_secret.is_empty())
             .map(|device| device.product_secret.as_str())
+    }
+
+    /// The private CAs; the registry's devices are those that certificates can be given to.
+    pub fn private(&self) -> MutexGuard<'_, PrivateCas> {
+        lock(&self.private)
+    }
+
+    /// All devices.
+    pub fn devices(&self) -> &HashMap<DeviceId, Device> {
+        &self.devices
     }
 
     /// Number of devices.

@@ -18,6 +18,7 @@ use crate::events::Events;
 use crate::faults::Faults;
 use crate::https;
 use crate::link::How;
+use crate::page;
 use crate::proxy::{self, ProxyOptions};
 use crate::psk;
 use crate::registration::RegistrationOptions;
@@ -212,7 +213,10 @@ impl Platform {
             || options.listen_wss.is_some()
             || options.registration.listen_https.is_some()
         {
-            Some(tls::server_config(&options.tls)?)
+            Some(tls::server_config(
+                &options.tls,
+                &registry.private().certificates(),
+            )?)
         } else {
             None
         };
@@ -243,6 +247,11 @@ impl Platform {
         addresses.https = https_listener.as_ref().map(|(_, address)| *address);
         let proxy_listener = bind_if(&options.proxy.listen, "the proxy")?;
         addresses.proxy = proxy_listener.as_ref().map(|(_, address)| *address);
+        let page_listener = bind_if(&options.page, "the page")?;
+        addresses.page = page_listener
+            .as_ref()
+            .map(|(_, address)| page::check_address(*address))
+            .transpose()?;
         let control_listener = bind_if(&options.control, "control")?;
         addresses.control = control_listener.as_ref().map(|(_, address)| *address);
         let events = Events::new(options.log.as_deref(), options.console)
@@ -273,6 +282,10 @@ impl Platform {
         if let Some((listener, _)) = proxy_listener {
             let platform = Arc::clone(&platform);
             thread::spawn(move || proxy::serve(&platform, &listener, addresses));
+        }
+        if let Some((listener, _)) = page_listener {
+            let platform = Arc::clone(&platform);
+            thread::spawn(move || platform.each_socket(&listener, page::serve));
         }
         if let Some((listener, _)) = control_listener {
             let platform = Arc::clone(&platform);
@@ -367,13 +380,25 @@ impl Platform {
         if self.tls_config().is_none() {
             return Err("there is no TLS listener".into());
         }
-        let config = tls::server_config(&TlsOptions {
-            server_cert: name.to_owned(),
-            ..self.options.tls.clone()
-        })?;
+        let config = tls::server_config(
+            &TlsOptions {
+                server_cert: name.to_owned(),
+                ..self.options.tls.clone()
+            },
+            &self.registry.private().certificates(),
+        )?;
         *lock(&self.tls) = Some(config);
         *lock(&self.server_cert) = name.to_owned();
         Ok(())
+    }
+
+    /// Takes the private CAs as they are now for the connections to come.
+    pub fn use_private_cas(&self) -> Result<(), String> {
+        if self.tls_config().is_none() {
+            return Ok(());
+        }
+        let name = lock(&self.server_cert).clone();
+        self.use_server_cert(&name)
     }
 
     /// Forgets all sessions that clients could resume: the key of the tickets, and the session ids.

@@ -74,6 +74,8 @@ pub struct TlsInfo {
     pub client_subject: Option<String>,
     /// SHA-256 of the client certificate, lower-case hexadecimal.
     pub client_sha256: Option<String>,
+    /// The client certificate.
+    pub client_der: Option<Vec<u8>>,
     /// The session was resumed.
     pub resumed: bool,
     /// Identity of the pre-shared key.
@@ -83,7 +85,12 @@ pub struct TlsInfo {
 }
 
 /// The configuration for these options; the error is a sentence for the user.
-pub fn server_config(options: &TlsOptions) -> Result<Arc<ServerConfig>, String> {
+///
+/// Client certificates are good that lead to the device CA of the folder or to one of `authorities`.
+pub fn server_config(
+    options: &TlsOptions,
+    authorities: &[CertificateDer<'static>],
+) -> Result<Arc<ServerConfig>, String> {
     let file = |extension: &str| {
         options
             .pki
@@ -110,6 +117,11 @@ pub fn server_config(options: &TlsOptions) -> Result<Arc<ServerConfig>, String> 
                 roots
                     .add(certificate)
                     .map_err(|error| format!("{} is no CA certificate: {error}", path.display()))?;
+            }
+            for certificate in authorities {
+                roots
+                    .add(certificate.clone())
+                    .map_err(|error| format!("a private CA cannot be used: {error}"))?;
             }
             // No list of CA names is sent: a device must not depend on one.
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
@@ -179,6 +191,7 @@ pub fn info(connection: &ServerConnection) -> TlsInfo {
         sni: connection.server_name().map(str::to_owned),
         client_subject: client.map(subject),
         client_sha256: client.map(|der| sha256_hex(der)),
+        client_der: client.map(|der| der.to_vec()),
         resumed: matches!(
             connection.handshake_kind(),
             Some(rustls::HandshakeKind::Resumed)

@@ -56,6 +56,7 @@ fn outcome_after(
     check(
         &registry(),
         &Peer {
+            der: None,
             tls,
             certificate,
             psk: None,
@@ -170,6 +171,7 @@ fn connect_vectors_are_let_in() {
         let result = check(
             &registry,
             &Peer {
+                der: None,
                 tls: true,
                 certificate: None,
                 psk: None,

@@ -79,7 +79,7 @@ fn every_file_is_there_and_parses() {
         0o600
     );
     let registry = Registry::load(&registry).expect("registry");
-    assert_eq!(registry.len(), 7);
+    assert_eq!(registry.len(), 10);
     for (file, name) in [
         ("device.crt", "x509-device-1"),
         ("device-ec.crt", "x509-device-ec"),
