@@ -16,7 +16,7 @@ use crate::server::Platform;
 const PAGE: &str = include_str!("page.html");
 /// What the page may load and do: itself only.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// Commands of the control port that the page may give.
 const COMMANDS: [&str; 5] = ["publish", "kick", "fault", "clear", "reset-device"];
 /// Events told to a page that was just opened.
