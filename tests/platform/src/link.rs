@@ -133,10 +133,13 @@ impl Link {
         };
         let mut count = 0;
         loop {
-            let mut connection = lock(secure);
-            let taken = connection.receive(&raw[..count], out);
-            if connection.has_outgoing() {
-                drop(connection);
+            // Released before anything that waits: whoever sends needs it.
+            let (taken, has_outgoing) = {
+                let mut connection = lock(secure);
+                let taken = connection.receive(&raw[..count], out);
+                (taken, connection.has_outgoing())
+            };
+            if has_outgoing {
                 // Alerts, mostly: a courtesy, the result below is what counts.
                 let _order = lock(&self.sending);
                 let records = lock(secure).outgoing();

@@ -281,6 +281,28 @@ fn sessions_resume_until_the_key_of_the_tickets_changes() {
     }
 }
 
+/// The thread that waits for bytes must not keep the one that sends from its work.
+#[test]
+fn a_silent_client_gets_its_messages_at_once() {
+    let running = start(|_| {});
+    let mut client = TlsClient::device()
+        .dial(address(&running))
+        .expect("handshake");
+    assert_eq!(client.connect(&x509_connect(true)), (false, 0));
+    client.publish();
+    client.ping();
+    let since = std::time::Instant::now();
+    for number in 0..20 {
+        let command = serde_json::json!({
+            "cmd": "publish", "topic": "/a", "payload": number.to_string(), "to": CERT_DEVICE,
+        });
+        running.control(command);
+        assert_eq!(client.publish().3, number.to_string().into_bytes());
+    }
+    // Each would wait for the end of a read, 200 ms.
+    assert!(since.elapsed() < std::time::Duration::from_secs(2));
+}
+
 #[test]
 fn all_listeners_take_ipv6() {
     let any = || Some("[::1]:0".to_owned());
