@@ -2,13 +2,11 @@
 
 import pytest
 
-from iotx_abi import STATE
 from isolation import run_isolated
 from test_platform import round_trip
-from test_registration import ERROR_HTTP, FAILED, UNUSABLE, register
+from test_registration import ERROR_HTTP, ERROR_PROTOCOL, FAILED, UNUSABLE, register
 
 NAMES = {"product_key": "a1MZxOdcBnO", "product_secret": "AbCdEfGhIjKlMnOp", "device_name": "example1"}
-CLOSED = STATE["STATE_SYS_DEPEND_NWK_CLOSE"]
 
 
 def ask(pki, platform, **other):
@@ -50,7 +48,7 @@ def test_wrong_answers_over_https(pki, start_platform):
     good = pki.devices()[0][2]
     for fault, wanted in [("http-chunked", 0), ("http-no-length", 0), ("http-secret=64", 0), ("http-secret=65", UNUSABLE),
                           ("http-secret=0", UNUSABLE), ("http-wrong-type", UNUSABLE), ("http-code=6288", FAILED),
-                          ("http-redirect", ERROR_HTTP), ("http-status=500", ERROR_HTTP), ("http-truncate", CLOSED)]:
+                          ("http-redirect", ERROR_HTTP), ("http-status=500", ERROR_HTTP), ("http-truncate", ERROR_PROTOCOL)]:
         platform.fault(f"{fault}:1")
         code, secret = ask(pki, platform)
         assert code == wanted, fault
