@@ -178,16 +178,23 @@ fn stream(platform: &Platform, link: &Link, request: &Head) {
 
 /// Puts dots in place of secrets that a payload holds.
 fn hide(event: &mut Value) {
-    let Some(payload) = event["payload"].as_str() else {
-        return;
-    };
-    if let Ok(mut inner) = serde_json::from_str::<Value>(payload) {
-        if hide_in(&mut inner) {
-            event["payload"] = inner.to_string().into();
-        }
-    } else if SECRETS.iter().any(|name| payload.contains(name)) {
-        event["payload"] = "(holds a secret)".into();
+    if let Some(payload) = event["payload"].as_str()
+        && let Some(shown) = without_secrets(payload)
+    {
+        event["payload"] = shown.into();
     }
+}
+
+/// The text with its secrets replaced, `None` if it holds none.
+fn without_secrets(text: &str) -> Option<String> {
+    if let Ok(mut inner @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
+        return hide_in(&mut inner).then(|| inner.to_string());
+    }
+    // Long payloads were cut, and are no JSON any more.
+    SECRETS
+        .iter()
+        .any(|name| text.contains(&format!("\"{name}\"")))
+        .then(|| "(holds a secret)".to_owned())
 }
 
 fn hide_in(value: &mut Value) -> bool {
@@ -207,6 +214,43 @@ fn hide_in(value: &mut Value) -> bool {
         Value::Array(items) => items
             .iter_mut()
             .fold(false, |changed, item| hide_in(item) | changed),
+        // JSON inside a text of JSON.
+        Value::String(text) => match without_secrets(text) {
+            Some(shown) => {
+                *text = shown;
+                true
+            }
+            None => false,
+        },
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_hidden_however_deep_and_nothing_else() {
+        for (text, shown) in [
+            (
+                r#"{"a":[{"deviceToken":"t0p"}]}"#,
+                Some(r#"{"a":[{"deviceToken":"•••"}]}"#),
+            ),
+            (
+                r#"{"deviceSecret":{"x":"t0p"}}"#,
+                Some(r#"{"deviceSecret":"•••"}"#),
+            ),
+            (
+                r#"{"a":"{\"sign\":\"t0p\"}"}"#,
+                Some(r#"{"a":"{\"sign\":\"•••\"}"}"#),
+            ),
+            (r#"{"password":"t0p","cut"#, Some("(holds a secret)")),
+            (r#"{"a":1}"#, None),
+            ("a signal by design", None),
+            ("17", None),
+        ] {
+            assert_eq!(without_secrets(text).as_deref(), shown, "{text}");
+        }
     }
 }
