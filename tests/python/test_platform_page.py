@@ -89,6 +89,8 @@ def test_page_with_a_device(pki, start_platform, browser):
     assert any("from the page" in payload for payload in value["payloads"])
     assert platform.command("clear", name="no-pingresp")["active"] == []
 
+    # The device is gone: its row would go while it is looked at.
+    until(browser, lambda: "None" in browser.find_element(By.ID, "devices").text, "the device gone")
     # Narrow: nothing is wider than the window. Every control has a name.
     browser.set_window_size(500, 900)
     width = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
