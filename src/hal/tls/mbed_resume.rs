@@ -49,6 +49,7 @@ impl Binding {
         // Which key belongs to the certificate is settled by the certificate.
         field(match &*options.credentials {
             Credentials::Certificate(identity) => &identity.certificate_pem,
+            Credentials::Callback(identity) => &identity.certificate_pem,
             // With a pre-shared key no session is kept.
             Credentials::None | Credentials::PreSharedKey(_) => &[],
         });

@@ -15,9 +15,11 @@
 
 mod alert;
 mod application;
+mod callbacks;
 mod carrier;
 mod clock;
 mod credentials;
+mod crl;
 mod deadline;
 mod der;
 mod extra_name;
@@ -33,6 +35,7 @@ mod mbed_psk;
 mod mbed_random;
 mod mbed_resume;
 mod mbed_session;
+mod mbed_signer;
 mod mbed_suites;
 mod mbed_verify;
 mod mbed_wire;
@@ -47,9 +50,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::diagnostics::{Failure, Stage, TlsInfo};
 use super::tcp;
 
+pub use application::{set_key_password, set_signer};
+pub use callbacks::{
+    CallbackIdentity, CallbackKey, PASSWORD_MAX, PasswordSource, SIGNATURE_MAX, SignHash, Signer,
+};
 pub use carrier::{Carrier, Carriers};
 pub use clock::{ClockPolicy, LIBRARY_DATE, clock_policy, set_clock_policy};
 pub use credentials::{Credentials, Identity, PSK_IDENTITY_MAX, PSK_MAX, PreSharedKey};
+pub use crl::{append as append_crl, set_crl, to_pem as crl_to_pem};
 pub use handles::lookup;
 pub use server_name::ServerName;
 
@@ -122,7 +130,7 @@ pub struct Options {
     pub server: ServerName,
     /// TCP port.
     pub port: u16,
-    /// Trust anchors: one or more PEM certificates.
+    /// Trust anchors: one or more PEM certificates, and revocation lists if any.
     pub ca_pem: Vec<u8>,
     /// Client certificate, sent if the server asks for one, or a pre-shared key.
     pub credentials: Arc<Credentials>,
@@ -141,12 +149,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options for `server` and `port` with the trust anchors `ca_pem` and all defaults.
+    /// Options for `server` and `port` with the trust anchors `ca_pem` and all defaults. Without
+    /// revocation lists among the anchors, those of [`set_crl`] are added.
     pub fn new(server: ServerName, port: u16, ca_pem: Vec<u8>) -> Self {
         Options {
             server,
             port,
-            ca_pem,
+            ca_pem: crl::with_process(ca_pem),
             credentials: Arc::default(),
             handshake_timeout_ms: DEFAULT_HANDSHAKE_TIMEOUT_MS,
             tcp: tcp::Limits::default(),
