@@ -41,6 +41,7 @@ mod mbed_verify;
 mod mbed_wire;
 pub mod roots;
 mod server_name;
+mod session_store;
 
 use std::cell::Cell;
 use std::fmt;
@@ -60,6 +61,7 @@ pub use credentials::{Credentials, Identity, PSK_IDENTITY_MAX, PSK_MAX, PreShare
 pub use crl::{append as append_crl, set_crl, to_pem as crl_to_pem};
 pub use handles::lookup;
 pub use server_name::ServerName;
+pub use session_store::{SessionKey, set_session_store};
 
 /// Total time for the TLS handshake unless an option says otherwise, in milliseconds. The TCP
 /// connection before it has its own bound (spec hal.md §4).
@@ -169,7 +171,7 @@ impl Options {
 static RESUMPTION: AtomicBool = AtomicBool::new(true);
 
 /// Whether sessions are kept and resumed (RFC 5246 §7.3, RFC 5077). Default: yes. They are kept in
-/// memory only. Turning it off forgets those kept.
+/// memory, and in the KV store if that is turned on. Turning it off forgets those kept.
 pub fn set_resumption(on: bool) {
     RESUMPTION.store(on, Ordering::Relaxed);
     if !on {
