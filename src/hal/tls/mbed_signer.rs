@@ -5,6 +5,7 @@
 //! not by a server that closes the connection.
 
 use std::ffi::{c_int, c_uchar, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use mbedtls::alloc::Box as MbedBox;
@@ -102,7 +103,10 @@ unsafe extern "C" fn sign(
     let outside = unsafe { &*context.cast::<Outside>() };
     // SAFETY: the library passes a digest of this length.
     let digest = unsafe { std::slice::from_raw_parts(digest, digest_len) };
-    crate::ffi::barrier::guard(FAILED, || match outside.signature(hash, digest) {
+    // No panic may reach the library's C frames.
+    let made = catch_unwind(AssertUnwindSafe(|| outside.signature(hash, digest)))
+        .unwrap_or_else(|_| Err("the sign callback panicked".into()));
+    match made {
         Ok(made) => {
             // SAFETY: the library signs into its record buffer of 16 KiB, behind some bytes of
             // headers; `made` has SIGNATURE_MAX bytes at most. The length is its own variable.
@@ -116,7 +120,7 @@ unsafe extern "C" fn sign(
             *lock(&outside.refusal.0) = Some(text);
             FAILED
         }
-    })
+    }
 }
 
 impl Outside {
