@@ -115,15 +115,11 @@ def of_process(library, crl, ca, options, host_port):
     keep = fill_data(block, "garbage")
     seen["garbage"] = library.iotx_tls_set_crl(c.byref(block))
     seen["kept"] = connect_code(library, ca=ca, **options)["code"]
-    seen["own"] = connect_code(library, ca=ca, crl=options_crl(crl), **options)["code"]
+    seen["own"] = connect_code(library, ca=ca, crl=crl, **options)["code"]
     seen["off"] = library.iotx_tls_set_crl(None)
     seen["after"] = connect_code(library, ca=ca, **options)["code"]
     del keep
     return seen
-
-
-def options_crl(crl):
-    return crl
 
 
 def test_a_list_for_the_process(pki, start_platform, lists):
@@ -209,7 +205,8 @@ def life(pki, start_platform, tmp_path):
 
     def live(**more):
         options = {**login(pki, platform), "ca": pki.text("root.crt"), **more.pop("options", {})}
-        outcome = run_isolated(stored, folder=str(tmp_path), options=options, **more)
+        folder = more.pop("folder_behind", str(tmp_path))
+        outcome = run_isolated(stored, folder=folder, options=options, **more)
         assert all(code == 0 for code in outcome.value["codes"]), outcome.output
         return outcome.output.count("TLS resumed"), outcome.value, outcome.output
     live.folder = tmp_path
@@ -253,3 +250,29 @@ def test_other_keys_servers_and_identities_mean_a_full_handshake(life, pki):
     assert life(key=8)[0] == 1, "each has a record of its own"
     resumed, value, _ = life(key=None)
     assert resumed == 0 and value["codes"] == [0], "the application has no key"
+
+
+def test_a_store_that_refuses_is_no_error(life):
+    resumed, value, output = life(folder_behind="/no/such/folder", times=2)
+    assert resumed == 1 and value["after"] == "", "resumed from memory all the same"
+
+
+def sdk_life(library, folder, port, ca, triple):
+    """Scenario: one life of a device of the SDK's API."""
+    callback = SessionKeyFn(lambda _context, key: c.memset(key, 9, 32) and 0)
+    assert library.iotx_kv_set_path(folder.encode() + b"/kv.bin") == 0
+    assert library.iotx_tls_set_session_store(callback, None) == 0
+    device = Device(library, ca=ca, triple=triple)
+    device.construct(host="localhost", port=port)
+    made = device.handle is not None
+    device.destroy()
+    assert library.iotx_tls_set_session_store(SessionKeyFn(), None) == 0
+    return made
+
+
+def test_a_device_of_the_sdk_resumes_in_another_process(pki, start_platform, tmp_path):
+    platform = start_platform("--tls", "--client-cert", "none")
+    lives = [run_isolated(sdk_life, folder=str(tmp_path), port=platform.port, ca=pki.text("root.crt"), triple=pki.devices()[0])
+             for _ in range(2)]
+    assert [life.value for life in lives] == [True, True]
+    assert ["TLS resumed" in life.output for life in lives] == [False, True]
