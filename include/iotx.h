@@ -286,6 +286,31 @@ typedef struct {
 } iotx_store_t;
 
 /*
+ Tells the password of an encrypted key: writes it into `buffer` of `size` bytes (1024), and returns
+ its length, or a negative number when there is none. The library wipes the buffer after use.
+
+ Called on the thread that connects, without a lock held, each time an encrypted key is opened.
+ */
+typedef int (*iotx_tls_key_password_fn)(void *context, char *buffer, size_t size);
+
+/*
+ Signs with a key that the library does not see: the digest `digest` of `digest_size` bytes, made with
+ `hash` (256: SHA-256, 384: SHA-384). RSA keys sign by PKCS#1 v1.5, DigestInfo included; EC keys by
+ ECDSA, the signature in DER. Writes it into `signature` of `capacity` bytes (1024), its length into
+ `*size`, and returns 0; anything else fails the connection with this code in the text.
+
+ Called on the thread that connects, without a lock held, once per full handshake of a server that asks
+ for a certificate. It may take as long as the handshake's time-out leaves.
+ */
+typedef int (*iotx_tls_sign_fn)(void *context,
+                                int hash,
+                                const uint8_t *digest,
+                                size_t digest_size,
+                                uint8_t *signature,
+                                size_t capacity,
+                                size_t *size);
+
+/*
  Parameters of a client. Zero, NULL and "" mean the default. Everything is copied.
  */
 typedef struct {
@@ -437,6 +462,28 @@ typedef struct {
    Password for the proxy, at most 255 bytes; needs a user name.
    */
   const char *proxy_password;
+  /*
+   Certificate revocation lists, PEM (one or more) or DER (one): certificates they list are refused.
+   Default: those of `iotx_tls_set_crl`.
+   */
+  iotx_client_data_t crl;
+  /*
+   Tells the password of an encrypted `key`, when the client is created and whenever it connects; in
+   place of `key_password`.
+   */
+  iotx_tls_key_password_fn key_password_callback;
+  /*
+   Handed to it.
+   */
+  void *key_password_context;
+  /*
+   Signs for `certificate` in place of `key`, which stays outside the library.
+   */
+  iotx_tls_sign_fn sign;
+  /*
+   Handed to it.
+   */
+  void *sign_context;
 } iotx_client_options_t;
 
 /*
@@ -658,6 +705,13 @@ typedef struct {
    */
   uint64_t failed;
 } iotx_store_stats_t;
+
+/*
+ Tells the key that stored sessions are encrypted with: writes 32 bytes and returns 0, or anything else
+ when it has none. The library wipes the key after use. Called on the thread that connects, without a
+ lock held.
+ */
+typedef int (*iotx_tls_session_key_fn)(void *context, uint8_t *key);
 
 #ifdef __cplusplus
 extern "C" {
@@ -1064,6 +1118,72 @@ int iotx_mqtt_store_stats(void *handle, iotx_store_stats_t *stats);
  `stats` is NULL or points to `struct_size` writable bytes.
  */
 int iotx_client_store_stats(iotx_client_t *client, iotx_store_stats_t *stats);
+
+/*
+ Sets who tells the password of an encrypted `g_cli_key`, from the next connection on; NULL: nobody, as
+ at first. Clients of `iotx_client_create` have the option `key_password_callback`.
+
+ Returns 0. Any thread. Function and context stay usable as long as they are set and connections made
+ with them are being set up.
+
+ # Safety
+ `callback` is NULL or may be called with `context` from any thread.
+ */
+int iotx_tls_set_key_password_callback(iotx_tls_key_password_fn callback,
+                                       void *context);
+
+/*
+ Sets who signs for `g_cli_crt` when `g_cli_key` is NULL or "", from the next connection on; NULL:
+ nobody, as at first. Clients of `iotx_client_create` have the option `sign`.
+
+ Returns 0. Any thread. Function and context stay usable as long as they are set and connections made
+ with them are being set up.
+
+ # Safety
+ `callback` is NULL or may be called with `context` from any thread.
+ */
+int iotx_tls_set_sign_callback(iotx_tls_sign_fn callback,
+                               void *context);
+
+/*
+ Keeps TLS sessions in the KV store, so that they are resumed across a restart, encrypted with the key
+ that `callback` tells; NULL: they are not, as at first, and those stored stay where they are.
+
+ What cannot be used (too old, of another server or identity, damaged, encrypted with another key) is
+ removed, and the handshake is a full one; nothing of it is ever an error. Returns 0. Any thread.
+
+ # Safety
+ `callback` is NULL or may be called with `context` from any thread.
+ */
+int iotx_tls_set_session_store(iotx_tls_session_key_fn callback,
+                               void *context);
+
+/*
+ Sets certificate revocation lists, PEM (one or more) or DER (one), for all connections made from now on
+ that have none of their own; NULL: none, as at first. A server or intermediate certificate that they
+ list is refused. A list whose CA is not in the chain has no effect; one whose signature is wrong refuses
+ every certificate of that CA; one past its next update still refuses what it lists.
+
+ Copied. Returns 0; `STATE_USER_INPUT_INVALID` for what is no list; `STATE_USER_INPUT_OUT_RANGE` above
+ 1 MiB. After an error the lists set before stay. Any thread.
+
+ # Safety
+ `crl` is NULL or points to a structure whose data has its size and whose path is terminated.
+ */
+int iotx_tls_set_crl(const iotx_client_data_t *crl);
+
+/*
+ Sets the trust anchors, PEM, for connections made from now on, in place of `iotx_ca_crt`; NULL: that
+ again. A `pub_key` of `IOT_MQTT_Construct` and the option `ca` of a client come first. From memory or
+ from a file, which is read once, now.
+
+ Copied. Returns 0; `STATE_USER_INPUT_INVALID` for what holds no certificate; `STATE_USER_INPUT_OUT_RANGE`
+ above 1 MiB. After an error the anchors set before stay. Any thread.
+
+ # Safety
+ `ca` is NULL or points to a structure whose data has its size and whose path is terminated.
+ */
+int iotx_tls_set_ca(const iotx_client_data_t *ca);
 
 /*
  Chooses the file of the default key-value store; without this call it is `iotx_kv.bin` in the

@@ -406,6 +406,7 @@ fn rust_functions_agree_with_the_headers_and_the_shim() {
         "iotx_client_",
         "iotx_mqtt_stats",
         "iotx_log_set_callback",
+        "iotx_tls_set_",
         "iotx_register_",
         "iotx_register",
     ];

@@ -14,6 +14,8 @@ mod pki;
 mod programs;
 #[path = "tls/resume.rs"]
 mod resume;
+#[path = "tls/signer.rs"]
+mod signer;
 #[path = "tls/traffic.rs"]
 mod traffic;
 #[path = "tls/verify.rs"]

@@ -5,23 +5,21 @@ use std::ffi::{CString, c_char, c_void};
 use std::mem::{offset_of, size_of};
 use std::ops::RangeInclusive;
 use std::ptr;
-use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::client_host::{self, EventHandler, LastError};
 use super::client_types::{iotx_client_data_t, iotx_client_options_t};
 use super::dev_sign_api::replaceable_hmac_sha256;
-use super::{client_transport, cstr, mqtt_params, store_api};
+use super::{client_tls, client_transport, cstr, store_api};
 use crate::device::endpoint::{self, Endpoint};
 use crate::device::{Config, ConnectBounds, Reconnect};
-use crate::hal::tls::{self, Credentials, Identity, PSK_IDENTITY_MAX, PSK_MAX, PreSharedKey};
-use crate::hal::{credential_file, seam};
+use crate::hal::credential_file;
 use crate::mqtt::{Limits, Login, topic};
 use crate::sign::link_sdk::{self, Device, Domain, SecureMode};
 use crate::sign::{DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX};
 use crate::state;
-use crate::transport::{DialBounds, Security, Target};
+use crate::transport::{DialBounds, Target};
 
 /// Size of the structure in its first version: no program has a smaller one.
 const FIRST_SIZE: usize = offset_of!(iotx_client_options_t, context) + size_of::<*mut c_void>();
@@ -35,7 +33,7 @@ const RECONNECT_FLOOR_MS: u32 = 100;
 const URL_MAX: usize = 1024;
 const PATH_MAX: usize = 4096;
 /// MQTT strings carry a length of two bytes (MQTT 3.1.1 §1.5.3).
-const STRING_MAX: usize = 65_535;
+pub(super) const STRING_MAX: usize = 65_535;
 const PACKET_SIZES: RangeInclusive<u32> = 128..=268_435_460;
 
 /// What the options come to.
@@ -112,7 +110,7 @@ pub(super) unsafe fn build(options: &iotx_client_options_t) -> Checked<Built> {
     // SAFETY: the caller's promise.
     let (login, endpoint) = unsafe { sign_in(options) }?;
     // SAFETY: the caller's promise.
-    let security = unsafe { security(options, endpoint.tls) }?;
+    let security = unsafe { client_tls::security(options, endpoint.tls) }?;
     // SAFETY: the caller's promise.
     let websocket = unsafe { client_transport::websocket(options, &endpoint) }?;
     // SAFETY: the caller's promise.
@@ -431,160 +429,4 @@ fn sign(
         },
     };
     Ok((login, endpoint))
-}
-
-// ---- TLS -----------------------------------------------------------------------------------------
-
-/// # Safety
-/// As for [`build`].
-unsafe fn security(options: &iotx_client_options_t, tls: bool) -> Checked<Security> {
-    // SAFETY: the caller promises data of its size and terminated strings.
-    let (ca, certificate, key, psk, key_password, psk_identity) = unsafe {
-        (
-            material(&options.ca, "ca")?,
-            material(&options.certificate, "certificate")?,
-            material(&options.key, "key")?,
-            material(&options.psk, "psk")?,
-            string(options.key_password, STRING_MAX, "key_password")?,
-            string(options.psk_identity, PSK_IDENTITY_MAX, "psk_identity")?,
-        )
-    };
-    if !tls {
-        let given = [
-            (ca.is_some(), "ca"),
-            (certificate.is_some(), "certificate"),
-            (key.is_some(), "key"),
-            (psk.is_some(), "psk"),
-            (key_password.is_some(), "key_password"),
-            (psk_identity.is_some(), "psk_identity"),
-        ];
-        return match given.iter().find(|(given, _)| *given) {
-            Some((_, name)) => invalid(format!(
-                "{name} is given, but mqtt:// is not protected; use mqtts:// (wss:// in place of ws://)"
-            )),
-            None => Ok(Security::Tcp),
-        };
-    }
-    let credentials = match (certificate, key, psk) {
-        (None, None, None) => Credentials::None,
-        (Some(certificate), Some(key), None) => Credentials::Certificate(Identity {
-            certificate_pem: certificate.to_vec(),
-            key_pem: key,
-            key_password: key_password.map(|text| Zeroizing::new(text.as_bytes().to_vec())),
-        }),
-        (None, None, Some(psk)) => {
-            if ca.is_some() {
-                return invalid(
-                    "ca and psk exclude each other: with a pre-shared key there are no certificates",
-                );
-            }
-            let from_file = !options.psk.file.is_null();
-            Credentials::PreSharedKey(pre_shared_key(psk, psk_identity, from_file)?)
-        }
-        (_, _, Some(_)) => return invalid("psk and a client certificate exclude each other"),
-        (Some(_), None, None) => return invalid("certificate without key"),
-        (None, Some(_), None) => return invalid("key without certificate"),
-    };
-    if key_password.is_some() && !matches!(credentials, Credentials::Certificate(_)) {
-        return invalid("key_password without key");
-    }
-    if psk_identity.is_some() && !matches!(credentials, Credentials::PreSharedKey(_)) {
-        return invalid("psk_identity without psk");
-    }
-    let own_port = !seam::tls_is_default();
-    if own_port && !matches!(credentials, Credentials::None) {
-        return invalid(
-            "the application's own HAL_SSL_Establish takes no certificate or key of a client",
-        );
-    }
-    let ca_pem = match ca {
-        Some(pem) => {
-            let end = pem.iter().position(|byte| *byte == 0).unwrap_or(pem.len());
-            match CString::new(&pem[..end]) {
-                Ok(text) => text,
-                Err(_) => return invalid("ca contains a NUL"),
-            }
-        }
-        None => match mqtt_params::ca(None) {
-            Ok(text) => text,
-            Err(refused) => return refuse(refused.code, refused.text),
-        },
-    };
-    if !own_port && let Err(failure) = tls::check(ca_pem.to_bytes(), &credentials) {
-        return invalid(failure.text);
-    }
-    Ok(Security::Tls {
-        ca_pem,
-        credentials: Some(Arc::new(credentials)),
-    })
-}
-
-fn pre_shared_key(
-    psk: Zeroizing<Vec<u8>>,
-    identity: Option<&str>,
-    from_file: bool,
-) -> Checked<PreSharedKey> {
-    let found = if from_file {
-        key_of_file(&psk, identity)?
-    } else {
-        let Some(identity) = identity else {
-            return invalid("psk without psk_identity");
-        };
-        PreSharedKey {
-            identity: identity.to_owned(),
-            key: psk,
-        }
-    };
-    if found.key.is_empty() || found.key.len() > PSK_MAX {
-        return refuse(
-            state::STATE_USER_INPUT_OUT_RANGE,
-            format!("psk is not 1 to {PSK_MAX} bytes long"),
-        );
-    }
-    Ok(found)
-}
-
-/// The line of `identity`, or the first one, in a file of pre-shared keys.
-fn key_of_file(content: &[u8], identity: Option<&str>) -> Checked<PreSharedKey> {
-    let Ok(text) = std::str::from_utf8(content) else {
-        return invalid("psk.file is not UTF-8");
-    };
-    let lines = text.lines().map(str::trim);
-    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let Some((name, digits)) = line.split_once(':') else {
-            return invalid("psk.file has a line without a colon");
-        };
-        if identity.is_some_and(|wanted| wanted != name) {
-            continue;
-        }
-        if name.is_empty() || name.len() > PSK_IDENTITY_MAX {
-            return refuse(
-                state::STATE_USER_INPUT_OUT_RANGE,
-                format!("psk.file has an identity that is not 1 to {PSK_IDENTITY_MAX} bytes long"),
-            );
-        }
-        let Some(key) = from_hex(digits) else {
-            return invalid("psk.file has a key that is not hexadecimal");
-        };
-        return Ok(PreSharedKey {
-            identity: name.to_owned(),
-            key,
-        });
-    }
-    invalid("psk.file does not have the key asked for")
-}
-
-fn from_hex(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let digits = digits.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
-    for pair in digits.chunks_exact(2) {
-        let high = char::from(pair[0]).to_digit(16)?;
-        let low = char::from(pair[1]).to_digit(16)?;
-        // Two digits of 4 bits each.
-        bytes.push((high << 4 | low) as u8);
-    }
-    Some(bytes)
 }

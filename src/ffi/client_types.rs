@@ -10,6 +10,7 @@ use std::ffi::{c_char, c_int, c_void};
 use libc::size_t;
 
 use super::store_api::iotx_store_t;
+use super::tls_api::{iotx_tls_key_password_fn, iotx_tls_sign_fn};
 
 /// A client. The pointer is a number that the library compares with its clients; it is never
 /// followed.
@@ -204,6 +205,18 @@ pub struct iotx_client_options_t {
     pub proxy_username: *const c_char,
     /// Password for the proxy, at most 255 bytes; needs a user name.
     pub proxy_password: *const c_char,
+    /// Certificate revocation lists, PEM (one or more) or DER (one): certificates they list are refused.
+    /// Default: those of `iotx_tls_set_crl`.
+    pub crl: iotx_client_data_t,
+    /// Tells the password of an encrypted `key`, when the client is created and whenever it connects; in
+    /// place of `key_password`.
+    pub key_password_callback: iotx_tls_key_password_fn,
+    /// Handed to it.
+    pub key_password_context: *mut c_void,
+    /// Signs for `certificate` in place of `key`, which stays outside the library.
+    pub sign: iotx_tls_sign_fn,
+    /// Handed to it.
+    pub sign_context: *mut c_void,
 }
 
 /// Numbers of a client. Counts begin with the client and never fall.

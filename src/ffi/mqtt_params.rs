@@ -9,7 +9,7 @@ use super::client_transport::PLATFORM_PORT;
 use super::dev_sign_api::{domain, replaceable_hmac_sha256};
 use super::mqtt_types::iotx_mqtt_param_t;
 use super::registry::{self, StateSlot};
-use super::{client_transport, cstr, ioctl};
+use super::{client_transport, cstr, ioctl, tls_api};
 use crate::device::endpoint::{self, Endpoint};
 use crate::device::{Config, ConnectBounds, Reconnect};
 use crate::hal::seam;
@@ -315,10 +315,14 @@ fn c_string(text: String, what: &str) -> Result<CString, Refused> {
     }
 }
 
-/// The CA certificates: those of the block alone, or the application's `iotx_ca_crt`, or ours.
+/// The CA certificates: those of the block alone, or of `iotx_tls_set_ca`, or the application's
+/// `iotx_ca_crt`, or ours.
 pub(super) fn ca(pub_key: Option<&str>) -> Result<CString, Refused> {
     if let Some(pem) = pub_key {
         return c_string(pem.to_owned(), "pub_key");
+    }
+    if let Some(pem) = tls_api::trust() {
+        return Ok(pem);
     }
     let bundle = seam::ca_certificates()
         .map(|pem| pem.to_vec())

@@ -329,6 +329,7 @@ static int hal_more(void)
     iotx_store_t       store;
     iotx_store_stats_t stats;
     iotx_proxy_t       proxy;
+    iotx_client_data_t material;
 
     HAL_Printf("%s", "");
     CHECK(format(text, sizeof(text), "%d", 7) == 1 && strcmp(text, "7") == 0);
@@ -346,6 +347,14 @@ static int hal_more(void)
     CHECK(ssl_hooks_set(NULL) == -1 && ssl_hooks_set(&hooks) == 0);
     CHECK(iotx_tls_set_clock_policy(2) == -1 && iotx_tls_set_clock_policy(0) == 0);
     CHECK(iotx_tls_set_session_resumption(2) == -1 && iotx_tls_set_session_resumption(1) == 0);
+    CHECK(iotx_tls_set_key_password_callback(NULL, NULL) == 0 && iotx_tls_set_sign_callback(NULL, NULL) == 0);
+    CHECK(iotx_tls_set_session_store(NULL, NULL) == 0);
+    memset(&material, 0, sizeof(material));
+    material.data = "no list";
+    CHECK(iotx_tls_set_crl(&material) == STATE_USER_INPUT_INVALID && iotx_tls_set_ca(&material) == STATE_USER_INPUT_INVALID);
+    material.size = 7;
+    CHECK(iotx_tls_set_crl(&material) == STATE_USER_INPUT_INVALID && iotx_tls_set_ca(&material) == STATE_USER_INPUT_INVALID);
+    CHECK(iotx_tls_set_crl(NULL) == 0 && iotx_tls_set_ca(NULL) == 0);
     snprintf(path, sizeof(path), "%s/kv.bin", getenv("IOTX_TMP"));
     CHECK(iotx_kv_set_path(NULL) == -1 && iotx_kv_set_path(path) == 0);
     CHECK(iotx_hal_in_use(NULL, 80) == -1 && iotx_hal_in_use(path, 10) == -1 && iotx_hal_in_use(path, -1) == -1);

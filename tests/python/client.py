@@ -19,10 +19,14 @@ HEADER = re.sub(r"/\*.*?\*/", "", (ROOT / "include" / "iotx.h").read_text(), fla
 MessageFn = c.CFUNCTYPE(None, c.c_void_p, c.c_void_p, c.c_void_p)
 EventFn = c.CFUNCTYPE(None, c.c_void_p, c.c_void_p, c.c_void_p)
 LogFn = c.CFUNCTYPE(None, c.c_void_p, c.c_int, c.c_char_p)
+KeyPasswordFn = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_size_t)
+SignFn = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int, c.c_void_p, c.c_size_t, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t))
+SessionKeyFn = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p)
 
 _TYPES = {
     "size_t": c.c_size_t, "uint32_t": c.c_uint32, "uint64_t": c.c_uint64, "int": c.c_int,
     "iotx_client_event_type_t": c.c_int, "iotx_client_message_fn": MessageFn, "iotx_client_event_fn": EventFn,
+    "iotx_tls_key_password_fn": KeyPasswordFn, "iotx_tls_sign_fn": SignFn,
 }
 
 

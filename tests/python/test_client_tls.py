@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -201,3 +202,31 @@ def test_a_server_with_a_certificate_only_is_no_match_for_a_pre_shared_key(start
     value = run_isolated(psk_code, url=f"mqtts://127.0.0.1:{start_mosquitto().port}", client_id="a", psk_hex=KEY.hex(),
                          psk_identity="me", timeout_ms=1000).value
     assert value["code"] == STATE["STATE_SYS_DEPEND_NWK_CLOSE"] and "pre-shared keys at all" in value["error"][1]
+
+
+def test_with_a_pre_shared_key_no_server_name_is_sent(pki):
+    """And the suites: forward secrecy first, then AES-GCM, the one the platform has in the field among them."""
+    hellos = {}
+    for name, options in {"psk": {"psk_hex": LONG_KEY.hex(), "psk_identity": "me"}, "certificate": {}}.items():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(20)
+            port = server.getsockname()[1]
+            process = threading.Thread(target=lambda server=server, name=name: hellos.update({name: first_bytes(server)}))
+            process.start()
+            run_isolated(psk_code if name == "psk" else connect_code, url=f"mqtts://localhost:{port}", client_id="a",
+                         timeout_ms=1000, reconnect_min_ms=3_600_000, reconnect_max_ms=3_600_000,
+                         **({} if name == "psk" else {"ca": pki.text("root.crt")}), **options)
+            process.join()
+    assert b"localhost" in hellos["certificate"] and b"localhost" not in hellos["psk"]
+    # Type, version and length of the record, those of the message, random, no session.
+    hello = hellos["psk"][5 + 4 + 2 + 32 + 1:]
+    size = int.from_bytes(hello[:2], "big")
+    suites = [hello[at:at + 2].hex() for at in range(2, 2 + size, 2)]
+    assert suites[:3] == ["ccac", "c037", "c035"] and "008c" in suites
+    assert suites.index("00a8") < suites.index("008c")
+
+
+def first_bytes(server):
+    stream, _ = server.accept()
+    with stream:
+        return stream.recv(4096)

@@ -27,13 +27,20 @@ fn assert_verify(failure: &Failure, parts: &[&str]) {
     }
 }
 
+/// Which of the two comes first depends on the instructions of the processor.
+fn is_first_choice(suite: &str, exchange: &str) -> bool {
+    ["CHACHA20-POLY1305-SHA256", "AES-128-GCM-SHA256"]
+        .iter()
+        .any(|cipher| suite == format!("TLS-{exchange}-WITH-{cipher}"))
+}
+
 #[test]
 fn rsa_server_is_accepted_with_a_modern_suite() {
     let server = Server::good();
     let session = hal::establish("localhost", server.port, &pki().read("root.pem")).unwrap();
     let info = tls::lookup(session.0).expect("open handle").info();
     assert_eq!(info.version, "TLSv1.2");
-    assert_eq!(info.suite, "TLS-ECDHE-RSA-WITH-CHACHA20-POLY1305-SHA256");
+    assert!(is_first_choice(&info.suite, "ECDHE-RSA"), "{}", info.suite);
     assert_eq!(info.server_name, "localhost");
 }
 
@@ -42,7 +49,11 @@ fn ecdsa_server_is_accepted() {
     let server = Server::start("server-ec", "ec.key", &[]);
     let session = hal::establish("localhost", server.port, &pki().read("root.pem")).unwrap();
     let info = tls::lookup(session.0).expect("open handle").info();
-    assert_eq!(info.suite, "TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256");
+    assert!(
+        is_first_choice(&info.suite, "ECDHE-ECDSA"),
+        "{}",
+        info.suite
+    );
 }
 
 #[test]

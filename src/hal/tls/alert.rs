@@ -48,7 +48,10 @@ pub fn name(description: u8) -> Option<&'static str> {
 /// `credentials`: what the client had to show. `answered`: the server had already sent a handshake
 /// message, so the alert is not about the cipher suites offered.
 pub fn refusal(description: u8, credentials: &Credentials, answered: bool) -> String {
-    let identity_offered = matches!(credentials, Credentials::Certificate(_));
+    let identity_offered = matches!(
+        credentials,
+        Credentials::Certificate(_) | Credentials::Callback(_)
+    );
     let key_offered = matches!(credentials, Credentials::PreSharedKey(_));
     let name = match name(description) {
         Some(name) => name.to_owned(),

@@ -39,13 +39,22 @@ pub fn clock_policy() -> ClockPolicy {
     }
 }
 
-/// Whether `policy` allows dates to be ignored right now. Asks the same clock as the date check
-/// of the TLS library, so that both see the same day.
-pub fn dates_may_be_ignored(policy: ClockPolicy) -> bool {
+/// The system clock, seconds since 1970; `None` while it is obviously wrong.
+pub fn wall_clock() -> Option<i64> {
+    let now = now();
+    (now >= LIBRARY_DATE).then_some(now)
+}
+
+fn now() -> i64 {
     // SAFETY: a null argument is allowed and makes time() only return the value.
     let now = unsafe { libc::time(std::ptr::null_mut()) };
     // time_t has 32 bits on some targets.
     #[allow(clippy::useless_conversion)]
-    let now = i64::from(now);
-    policy == ClockPolicy::UntilClockSet && now < LIBRARY_DATE
+    i64::from(now)
+}
+
+/// Whether `policy` allows dates to be ignored right now. Asks the same clock as the date check
+/// of the TLS library, so that both see the same day.
+pub fn dates_may_be_ignored(policy: ClockPolicy) -> bool {
+    policy == ClockPolicy::UntilClockSet && now() < LIBRARY_DATE
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::callbacks::CallbackIdentity;
+
 /// Longest pre-shared key, bytes: RFC 4279 §5.3 asks for 64, and the platform's keys have them.
 pub const PSK_MAX: usize = 64;
 /// Longest pre-shared key identity, bytes (RFC 4279 §5.3 asks for at least 128).
@@ -49,6 +51,8 @@ pub enum Credentials {
     None,
     /// A certificate for servers that ask for one; the server's own is verified.
     Certificate(Identity),
+    /// The same with a key that needs the application.
+    Callback(CallbackIdentity),
     /// Both ends prove that they know the key; there are no certificates.
     PreSharedKey(PreSharedKey),
 }

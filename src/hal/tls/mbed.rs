@@ -12,12 +12,14 @@ use mbedtls::ssl::{Config, Context};
 use mbedtls::x509::VerifyError;
 
 use super::alert;
+use super::crl;
 use super::deadline::Deadline;
 use super::mbed_credentials::{self, Loaded};
 use super::mbed_psk;
 use super::mbed_random;
 use super::mbed_resume::{self, Binding, Keeper, Kept};
 use super::mbed_session::{MbedSession, Outgoing, Socket};
+use super::mbed_signer::Refusal;
 use super::mbed_suites::{self, Offer};
 use super::mbed_verify::Verifier;
 use super::mbed_wire::Wire;
@@ -142,6 +144,10 @@ impl Opening {
                 port: self.options.port,
                 timeout_ms: self.options.handshake_timeout_ms,
                 credentials: Arc::clone(&self.options.credentials),
+                refusal: match &self.loaded {
+                    Loaded::Certificates(_, Some(identity)) => identity.refusal.clone(),
+                    _ => Refusal::default(),
+                },
             },
             verifier,
             wire: Wire::watching(),
@@ -241,8 +247,11 @@ fn configure(loaded: &Loaded, verifier: &Verifier, offer: Offer) -> Result<Confi
         callback.check(certificate, depth, flags)
     });
     match loaded {
-        Loaded::Certificates(anchors, identity) => {
-            config.set_ca_list(anchors.clone(), None);
+        Loaded::Certificates(trust, identity) => {
+            config.set_ca_list(
+                trust.anchors.clone(),
+                trust.lists.as_ref().map(crl::Lists::shared),
+            );
             if let Some(identity) = identity {
                 config.push_cert(identity.chain.clone(), identity.key.clone())?;
             }
@@ -262,6 +271,8 @@ struct Facts {
     port: u16,
     timeout_ms: u32,
     credentials: Arc<Credentials>,
+    /// Reasons of a key that signs outside.
+    refusal: Refusal,
 }
 
 /// One handshake on one socket.
@@ -295,10 +306,13 @@ impl Handshake {
                 };
             }
             // A DNS name goes in as SNI and for the library's name check. An address must not be
-            // sent as SNI (RFC 6066 §3); the verifier checks it.
-            let mut first = self
-                .context
-                .establish(self.wire.clone(), self.facts.server.dns());
+            // sent as SNI (RFC 6066 §3); the verifier checks it. With a pre-shared key there is
+            // no certificate to choose by it, and the platform wants none (spec signing.md §5).
+            let name = match &*self.facts.credentials {
+                Credentials::PreSharedKey(_) => None,
+                _ => self.facts.server.dns(),
+            };
+            let mut first = self.context.establish(self.wire.clone(), name);
             if matches!(&first, Err(error) if wants_more(error))
                 && let Some(kept) = &self.offered
             {
@@ -404,6 +418,9 @@ impl Handshake {
 
     /// Clear text for an error of the library.
     fn failed(&self, error: &Error, flags: Option<VerifyError>) -> Attempt {
+        if let Some(text) = self.facts.refusal.take() {
+            return Attempt::Failed(Failure::new(Stage::TlsHandshake, text));
+        }
         let (answered, not_tls, fatal) = self.watched();
         let high = error.high_level();
         if let (Some(codes::SslFatalAlertMessage), Some(description)) = (high, fatal) {

@@ -3,20 +3,30 @@
 use std::sync::Arc;
 
 use mbedtls::alloc::List;
-use mbedtls::error::codes;
+use mbedtls::error::{Error, codes};
 use mbedtls::pk::Pk;
 use mbedtls::x509::Certificate;
 use zeroize::Zeroizing;
 
-use super::{Credentials, Identity, PreSharedKey};
+use super::callbacks::{CallbackIdentity, CallbackKey, PasswordSource};
+use super::mbed_signer::{self, Refusal};
+use super::{Credentials, Identity, PreSharedKey, crl};
 use crate::hal::diagnostics::{Failure, Stage};
 
 /// What one connection needs to judge the server and to sign in, loaded.
 pub enum Loaded {
-    /// Trust anchors, and the client's own certificate if it has one.
-    Certificates(Arc<List<Certificate>>, Option<ClientIdentity>),
+    /// Trust anchors with revocation lists, and the client's own certificate if it has one.
+    Certificates(Trust, Option<ClientIdentity>),
     /// A pre-shared key: the server is trusted when it knows it too.
     PreSharedKey(PreSharedKey),
+}
+
+/// What the server's certificate is judged by.
+pub struct Trust {
+    /// The trust anchors.
+    pub anchors: Arc<List<Certificate>>,
+    /// Revocation lists, if any.
+    pub lists: Option<crl::Lists>,
 }
 
 /// Loads `credentials`, and the trust anchors where the server is judged by its certificate.
@@ -25,8 +35,13 @@ pub fn load(ca_pem: &[u8], credentials: &Credentials) -> Result<Loaded, Failure>
         Credentials::PreSharedKey(key) => return Ok(Loaded::PreSharedKey(key.clone())),
         Credentials::None => None,
         Credentials::Certificate(identity) => Some(client_identity(identity)?),
+        Credentials::Callback(identity) => Some(callback_identity(identity)?),
     };
-    Ok(Loaded::Certificates(trust_anchors(ca_pem)?, identity))
+    let trust = Trust {
+        anchors: trust_anchors(ca_pem)?,
+        lists: crl::load(ca_pem).map_err(bad)?,
+    };
+    Ok(Loaded::Certificates(trust, identity))
 }
 
 const BEGIN_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
@@ -37,6 +52,8 @@ pub struct ClientIdentity {
     pub chain: Arc<List<Certificate>>,
     /// The key of the leaf.
     pub key: Arc<Pk>,
+    /// Where a key that signs outside leaves its reasons.
+    pub refusal: Refusal,
 }
 
 fn bad(text: impl Into<String>) -> Failure {
@@ -80,42 +97,93 @@ pub fn trust_anchors(pem: &[u8]) -> Result<Arc<List<Certificate>>, Failure> {
 
 /// Loads a client identity and checks that the key is the one of the certificate.
 pub fn client_identity(identity: &Identity) -> Result<ClientIdentity, Failure> {
-    let (chain, unreadable) = certificates(&identity.certificate_pem, "client certificate")?;
+    let chain = client_chain(&identity.certificate_pem)?;
+    let password = identity.key_password.as_ref().map(|text| text.as_slice());
+    let key = private_key(&identity.key_pem, password)?;
+    paired(chain, key)
+}
+
+/// The same with a key that needs the application: its password is asked for only if it is
+/// encrypted; one that is outside is first used in the handshake.
+fn callback_identity(identity: &CallbackIdentity) -> Result<ClientIdentity, Failure> {
+    let chain = client_chain(&identity.certificate_pem)?;
+    match &identity.key {
+        CallbackKey::Pem(pem, source) => {
+            let key = unlocked_key(pem, source)?;
+            paired(chain, key)
+        }
+        CallbackKey::Outside(signer) => {
+            let refusal = Refusal::default();
+            let key = mbed_signer::key(leaf(&chain)?, signer, &refusal).map_err(bad)?;
+            Ok(ClientIdentity {
+                chain: Arc::new(chain),
+                key: Arc::new(key),
+                refusal,
+            })
+        }
+    }
+}
+
+fn client_chain(pem: &[u8]) -> Result<List<Certificate>, Failure> {
+    let (chain, unreadable) = certificates(pem, "client certificate")?;
     if unreadable > 0 {
         return Err(bad("client certificate chain has an unreadable entry"));
     }
-    if identity
-        .key_pem
-        .iter()
-        .all(|&byte| byte == 0 || byte.is_ascii_whitespace())
-    {
-        return Err(bad("client certificate without a private key"));
-    }
-    let password = identity.key_password.as_ref().map(|text| text.as_slice());
-    let key = Pk::from_private_key(&terminated(&identity.key_pem), password).map_err(|error| {
-        match error.high_level() {
-            Some(codes::PkPasswordRequired | codes::PemPasswordRequired) => {
-                bad("client key is encrypted and no password was given")
-            }
-            Some(codes::PkPasswordMismatch | codes::PemPasswordMismatch) => {
-                bad("client key cannot be opened with its password")
-            }
-            // The code names a kind of fault, never content of the key.
-            _ => bad(format!(
-                "client key is not a readable PEM private key ({error})"
-            )),
-        }
-    })?;
-    let leaf = chain
-        .iter()
-        .next()
-        .ok_or_else(|| bad("client certificate is empty"))?;
-    if !Pk::check_pair(leaf.public_key(), &key) {
+    Ok(chain)
+}
+
+fn leaf(chain: &List<Certificate>) -> Result<&Certificate, Failure> {
+    let mut all = chain.iter();
+    all.next()
+        .map(|leaf| &**leaf)
+        .ok_or_else(|| bad("client certificate is empty"))
+}
+
+fn paired(chain: List<Certificate>, key: Pk) -> Result<ClientIdentity, Failure> {
+    if !Pk::check_pair(leaf(&chain)?.public_key(), &key) {
         return Err(bad("client key does not belong to the client certificate"));
     }
     Ok(ClientIdentity {
         chain: Arc::new(chain),
         key: Arc::new(key),
+        refusal: Refusal::default(),
+    })
+}
+
+fn is_locked(error: &Error) -> bool {
+    matches!(
+        error.high_level(),
+        Some(codes::PkPasswordRequired | codes::PemPasswordRequired)
+    )
+}
+
+fn unlocked_key(pem: &[u8], source: &PasswordSource) -> Result<Pk, Failure> {
+    match Pk::from_private_key(&terminated(pem), None) {
+        Err(error) if is_locked(&error) => {
+            let password = source.ask().map_err(bad)?;
+            private_key(pem, Some(&password))
+        }
+        // Says what is wrong with it.
+        _ => private_key(pem, None),
+    }
+}
+
+fn private_key(pem: &[u8], password: Option<&[u8]>) -> Result<Pk, Failure> {
+    if pem
+        .iter()
+        .all(|&byte| byte == 0 || byte.is_ascii_whitespace())
+    {
+        return Err(bad("client certificate without a private key"));
+    }
+    Pk::from_private_key(&terminated(pem), password).map_err(|error| match error.high_level() {
+        _ if is_locked(&error) => bad("client key is encrypted and no password was given"),
+        Some(codes::PkPasswordMismatch | codes::PemPasswordMismatch) => {
+            bad("client key cannot be opened with its password")
+        }
+        // The code names a kind of fault, never content of the key.
+        _ => bad(format!(
+            "client key is not a readable PEM private key ({error})"
+        )),
     })
 }
 

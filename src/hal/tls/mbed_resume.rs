@@ -19,8 +19,9 @@ use mbedtls_sys::{
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::clock::wall_clock;
 use super::mbed_wire::Wire;
-use super::{Credentials, Options, lock};
+use super::{Credentials, Options, lock, session_store};
 use crate::hal::memory::apart;
 use crate::hal::seam;
 
@@ -49,6 +50,7 @@ impl Binding {
         // Which key belongs to the certificate is settled by the certificate.
         field(match &*options.credentials {
             Credentials::Certificate(identity) => &identity.certificate_pem,
+            Credentials::Callback(identity) => &identity.certificate_pem,
             // With a pre-shared key no session is kept.
             Credentials::None | Credentials::PreSharedKey(_) => &[],
         });
@@ -71,24 +73,34 @@ pub struct Kept {
     /// The library's own form, which holds the master secret.
     bytes: Zeroizing<Vec<u8>>,
     chain: Arc<[Validity]>,
-    verified_at: u64,
+    /// Until when it may be offered, milliseconds of the HAL's clock.
+    good_until: u64,
 }
 
 /// What a session needs to be kept later.
 pub struct Keeper {
     binding: Binding,
     chain: Arc<[Validity]>,
-    /// When the chain was verified, milliseconds of the HAL's clock.
-    verified_at: u64,
+    /// A day after the chain was verified, milliseconds of the HAL's clock.
+    good_until: u64,
 }
 
 static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
 
-/// Takes out the session for this binding, if one is kept and still good.
+/// Takes out the session for this binding, if one is kept and still good: from memory, or from the
+/// store. It is in neither afterwards. Runs `HAL_Kv_*` if the store is on.
 pub fn take(binding: Binding) -> Option<Kept> {
+    let Some(kept) = take_from_memory(binding) else {
+        return from_record(binding, &session_store::take(&binding.0)?);
+    };
+    session_store::forget(&binding.0);
+    Some(kept)
+}
+
+fn take_from_memory(binding: Binding) -> Option<Kept> {
     let now = seam::uptime_ms();
     let mut kept = lock(&KEPT);
-    kept.retain(|one| now.saturating_sub(one.verified_at) < AGE_MAX_MS && all_valid(&one.chain));
+    kept.retain(|one| now < one.good_until && all_valid(&one.chain));
     let place = kept.iter().position(|one| one.binding == binding)?;
     Some(kept.remove(place))
 }
@@ -96,6 +108,7 @@ pub fn take(binding: Binding) -> Option<Kept> {
 /// Forgets every session.
 pub fn forget_all() {
     lock(&KEPT).clear();
+    session_store::forget_all();
 }
 
 fn all_valid(chain: &[Validity]) -> bool {
@@ -127,7 +140,7 @@ impl Keeper {
             binding,
             // Kept sessions outlive the client: they are no part of a port's memory.
             chain: apart(|| chain.into()),
-            verified_at: seam::uptime_ms(),
+            good_until: seam::uptime_ms().saturating_add(AGE_MAX_MS),
         }
     }
 
@@ -136,19 +149,26 @@ impl Keeper {
         Keeper {
             binding: kept.binding,
             chain: Arc::clone(&kept.chain),
-            verified_at: kept.verified_at,
+            good_until: kept.good_until,
         }
     }
 
-    /// Keeps the session of `context`. Without effect if the server gave nothing to resume by.
-    pub fn keep(&self, context: &Context<Wire>) {
-        apart(|| self.keep_apart(context));
+    /// Keeps the session of `context`, which is locked meanwhile. Without effect if the server gave
+    /// nothing to resume by. Runs `HAL_Kv_*` if the store is on, with nothing locked.
+    pub fn keep(&self, context: &Mutex<Context<Wire>>) {
+        apart(|| {
+            let saved = save(&lock(context));
+            if let Some(bytes) = saved {
+                let record = to_record(&bytes, &self.chain, self.good_until);
+                self.keep_in_memory(bytes);
+                if let Some(record) = record {
+                    session_store::put(&self.binding.0, &record);
+                }
+            }
+        });
     }
 
-    fn keep_apart(&self, context: &Context<Wire>) {
-        let Some(bytes) = save(context) else {
-            return;
-        };
+    fn keep_in_memory(&self, bytes: Zeroizing<Vec<u8>>) {
         let mut kept = lock(&KEPT);
         kept.retain(|one| one.binding != self.binding);
         if kept.len() >= KEPT_MAX {
@@ -158,9 +178,68 @@ impl Keeper {
             binding: self.binding,
             bytes,
             chain: Arc::clone(&self.chain),
-            verified_at: self.verified_at,
+            good_until: self.good_until,
         });
     }
+}
+
+/// Bytes of one date in a record.
+const DATE: usize = 7;
+
+/// What the store holds of a session: when it was verified, in seconds since 1970, the dates of its
+/// chain, the session. `None` if that cannot be said.
+fn to_record(bytes: &[u8], chain: &[Validity], good_until: u64) -> Option<Zeroizing<Vec<u8>>> {
+    let left = good_until.saturating_sub(seam::uptime_ms());
+    let age = i64::try_from(AGE_MAX_MS.checked_sub(left)? / 1000).ok()?;
+    let verified = wall_clock()? - age;
+    // All of it allocated at once, so that no copy of the secret stays behind.
+    let size = 9 + chain.len() * 2 * DATE + bytes.len();
+    let mut record = Zeroizing::new(Vec::with_capacity(size));
+    record.extend_from_slice(&verified.to_be_bytes());
+    record.push(u8::try_from(chain.len()).ok()?);
+    for (from, to) in chain {
+        for time in [from.as_ref()?, to.as_ref()?] {
+            record.extend_from_slice(&time.year().to_be_bytes());
+            record.extend_from_slice(&[time.month(), time.day()]);
+            record.extend_from_slice(&[time.hour(), time.minute(), time.second()]);
+        }
+    }
+    record.extend_from_slice(bytes);
+    Some(record)
+}
+
+/// The session of a record, if it is still good.
+fn from_record(binding: Binding, record: &[u8]) -> Option<Kept> {
+    let (verified, rest) = record.split_at_checked(8)?;
+    let verified = i64::from_be_bytes(verified.try_into().ok()?);
+    let age_ms = u64::try_from(wall_clock()?.checked_sub(verified)?)
+        .ok()?
+        .checked_mul(1000)?;
+    let left = AGE_MAX_MS.checked_sub(age_ms)?;
+    let (count, rest) = rest.split_first()?;
+    let (dates, bytes) = rest.split_at_checked(usize::from(*count) * 2 * DATE)?;
+    let date = |at: &[u8]| match *at {
+        [high, low, month, day, hour, minute, second] => {
+            let year = u16::from_be_bytes([high, low]);
+            Time::new(year, month, day, hour, minute, second)
+        }
+        _ => None,
+    };
+    let chain: Arc<[Validity]> = apart(|| {
+        let pairs = dates.chunks_exact(2 * DATE);
+        pairs
+            .map(|pair| (date(&pair[..DATE]), date(&pair[DATE..])))
+            .collect()
+    });
+    if chain.is_empty() || !all_valid(&chain) {
+        return None;
+    }
+    Some(Kept {
+        binding,
+        bytes: Zeroizing::new(bytes.to_vec()),
+        chain,
+        good_until: seam::uptime_ms().saturating_add(left),
+    })
 }
 
 /// An `ssl_session` of the library, freed (which wipes it) when dropped.
@@ -231,37 +310,71 @@ mod tests {
         Time::new(year, 6, 15, 12, 0, 0)
     }
 
-    fn kept(binding: u8, chain: &[Validity], verified_at: u64) -> Kept {
+    fn kept(binding: u8, chain: &[Validity], good_until: u64) -> Kept {
         Kept {
             binding: Binding([binding; 32]),
             bytes: Zeroizing::new(vec![1]),
             chain: chain.into(),
-            verified_at,
+            good_until,
         }
     }
 
     #[test]
     fn only_what_is_still_valid_is_offered() {
         let now = seam::uptime_ms();
+        let later = now + AGE_MAX_MS;
         let good = (at(2020), at(2099));
         let cases: [(&str, &[Validity], u64, bool); 6] = [
-            ("valid", &[good], now, true),
-            ("leaf expired", &[good, (at(2020), at(2021))], now, false),
-            ("root expired", &[(at(2020), at(2021)), good], now, false),
-            ("not yet valid", &[(at(2098), at(2099))], now, false),
-            ("no date", &[(at(2020), None)], now, false),
-            (
-                "too old",
-                &[good],
-                now.saturating_sub(AGE_MAX_MS),
-                now < AGE_MAX_MS,
-            ),
+            ("valid", &[good], later, true),
+            ("leaf expired", &[good, (at(2020), at(2021))], later, false),
+            ("root expired", &[(at(2020), at(2021)), good], later, false),
+            ("not yet valid", &[(at(2098), at(2099))], later, false),
+            ("no date", &[(at(2020), None)], later, false),
+            ("too old", &[good], now, false),
         ];
-        for (number, (name, chain, verified_at, wanted)) in (1..).zip(cases) {
-            lock(&KEPT).push(kept(number, chain, verified_at));
+        for (number, (name, chain, good_until, wanted)) in (1..).zip(cases) {
+            lock(&KEPT).push(kept(number, chain, good_until));
             let taken = take(Binding([number; 32]));
             assert_eq!(taken.is_some(), wanted, "{name}");
             assert!(take(Binding([number; 32])).is_none(), "{name}: taken out");
         }
+    }
+
+    #[test]
+    fn records_are_bounded_by_their_age_and_their_chain() {
+        let now = seam::uptime_ms();
+        let wall = wall_clock().expect("a clock that is set");
+        let good = (at(2020), at(2099));
+        let binding = Binding([200; 32]);
+        let record = to_record(b"bytes", &[good, good], now + AGE_MAX_MS).expect("record");
+        let kept = from_record(binding, &record).expect("kept");
+        assert_eq!(
+            (kept.bytes.as_slice(), kept.chain.len()),
+            (&b"bytes"[..], 2)
+        );
+        assert!(kept.good_until <= seam::uptime_ms() + AGE_MAX_MS);
+        let aged = |seconds: i64| {
+            let mut record = record.clone();
+            record[..8].copy_from_slice(&(wall - seconds).to_be_bytes());
+            from_record(binding, &record).map(|kept| kept.good_until)
+        };
+        assert!(aged(86_390).expect("nearly a day old") < seam::uptime_ms() + 20_000);
+        assert!(aged(86_410).is_none(), "older than a day");
+        assert!(aged(-100).is_none(), "the clock was set back");
+        for verified in [i64::MIN, i64::MAX] {
+            let mut record = record.clone();
+            record[..8].copy_from_slice(&verified.to_be_bytes());
+            assert!(from_record(binding, &record).is_none());
+        }
+        for length in 0..9 + 4 * DATE {
+            assert!(
+                from_record(binding, &record[..length]).is_none(),
+                "{length}"
+            );
+        }
+        let expired =
+            to_record(b"bytes", &[(at(2020), at(2021))], now + AGE_MAX_MS).expect("record");
+        assert!(from_record(binding, &expired).is_none());
+        assert!(to_record(b"bytes", &[(None, at(2099))], now + AGE_MAX_MS).is_none());
     }
 }

@@ -359,7 +359,7 @@ impl TlsSession for MbedSession {
         if super::resumption()
             && let Some(keeper) = &self.keeper
         {
-            keeper.keep(&lock(&self.context));
+            keeper.keep(&self.context);
         }
     }
 }

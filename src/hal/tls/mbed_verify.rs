@@ -71,6 +71,13 @@ impl Verifier {
             flags.remove(dates);
             state.dates_ignored = true;
         }
+        // What an old list says about a certificate still holds, and a device must be able to fetch
+        // a new one.
+        let age = VerifyError::CRL_EXPIRED | VerifyError::CRL_FUTURE;
+        if flags.intersects(age) {
+            log::warn!("a CRL is out of date; what it lists is refused all the same");
+            flags.remove(age);
+        }
         if state.root_sha256.is_none() {
             state.root_sha256 = Some(Sha256::digest(der_of(certificate)).into());
         }
@@ -219,6 +226,14 @@ impl Verifier {
             (VerifyError::CERT_NS_CERT_TYPE, "is not for TLS servers"),
             (VerifyError::CERT_REVOKED, "is revoked"),
             (VerifyError::CERT_MISSING, "is missing"),
+            (
+                VerifyError::CRL_NOT_TRUSTED,
+                "cannot be judged: the CRL is not signed by its issuer",
+            ),
+            (
+                VerifyError::CRL_BAD_MD,
+                "cannot be judged: the CRL is signed with a weak hash",
+            ),
         ];
         let found = reasons.iter().find(|reason| flags.contains(reason.0));
         let text = found.map_or("is not acceptable", |reason| reason.1);

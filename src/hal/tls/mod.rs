@@ -15,9 +15,11 @@
 
 mod alert;
 mod application;
+mod callbacks;
 mod carrier;
 mod clock;
 mod credentials;
+mod crl;
 mod deadline;
 mod der;
 mod extra_name;
@@ -33,11 +35,13 @@ mod mbed_psk;
 mod mbed_random;
 mod mbed_resume;
 mod mbed_session;
+mod mbed_signer;
 mod mbed_suites;
 mod mbed_verify;
 mod mbed_wire;
 pub mod roots;
 mod server_name;
+mod session_store;
 
 use std::cell::Cell;
 use std::fmt;
@@ -47,11 +51,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::diagnostics::{Failure, Stage, TlsInfo};
 use super::tcp;
 
+pub use application::{set_key_password, set_signer};
+pub use callbacks::{
+    CallbackIdentity, CallbackKey, PASSWORD_MAX, PasswordSource, SIGNATURE_MAX, SignHash, Signer,
+};
 pub use carrier::{Carrier, Carriers};
 pub use clock::{ClockPolicy, LIBRARY_DATE, clock_policy, set_clock_policy};
 pub use credentials::{Credentials, Identity, PSK_IDENTITY_MAX, PSK_MAX, PreSharedKey};
+pub use crl::{append as append_crl, set_crl, to_pem as crl_to_pem};
 pub use handles::lookup;
 pub use server_name::ServerName;
+pub use session_store::{SessionKey, set_session_store};
 
 /// Total time for the TLS handshake unless an option says otherwise, in milliseconds. The TCP
 /// connection before it has its own bound (spec hal.md §4).
@@ -122,7 +132,7 @@ pub struct Options {
     pub server: ServerName,
     /// TCP port.
     pub port: u16,
-    /// Trust anchors: one or more PEM certificates.
+    /// Trust anchors: one or more PEM certificates, and revocation lists if any.
     pub ca_pem: Vec<u8>,
     /// Client certificate, sent if the server asks for one, or a pre-shared key.
     pub credentials: Arc<Credentials>,
@@ -141,12 +151,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options for `server` and `port` with the trust anchors `ca_pem` and all defaults.
+    /// Options for `server` and `port` with the trust anchors `ca_pem` and all defaults. Without
+    /// revocation lists among the anchors, those of [`set_crl`] are added.
     pub fn new(server: ServerName, port: u16, ca_pem: Vec<u8>) -> Self {
         Options {
             server,
             port,
-            ca_pem,
+            ca_pem: crl::with_process(ca_pem),
             credentials: Arc::default(),
             handshake_timeout_ms: DEFAULT_HANDSHAKE_TIMEOUT_MS,
             tcp: tcp::Limits::default(),
@@ -160,7 +171,7 @@ impl Options {
 static RESUMPTION: AtomicBool = AtomicBool::new(true);
 
 /// Whether sessions are kept and resumed (RFC 5246 §7.3, RFC 5077). Default: yes. They are kept in
-/// memory only. Turning it off forgets those kept.
+/// memory, and in the KV store if that is turned on. Turning it off forgets those kept.
 pub fn set_resumption(on: bool) {
     RESUMPTION.store(on, Ordering::Relaxed);
     if !on {
