@@ -45,6 +45,8 @@ def event_loop(library, port, ca=None, url=None):
     run(lambda: client.saw("SUBSCRIBED"))
     ids = [client.publish("t", f"{number:05}" + "x" * 500, 1) for number in range(100)]
     arrived = run(lambda: len(client.messages) >= 100 and all(client.saw("PUBLISHED", number) for number in ids))
+    # A busy machine may have left a part for the next call.
+    run(lambda: client.call("next_timeout_ms") > 0, 2)
     idle = [client.call("next_timeout_ms") > 20_000, client.call("wants_write")]
     return {"before": before, "connected": connected, "arrived": arrived, "idle": idle, "descriptors": len(descriptors),
             "order": [m["payload"][:5] for m in client.messages], "slowest": slowest, "destroyed": client.destroy()}

@@ -1,5 +1,5 @@
-"""MQTT over WebSocket against implementations that nobody here wrote: libwebsockets in mosquitto, and the Python
-package websockets in front of mosquitto.
+"""MQTT over WebSocket against implementations that nobody here wrote: libwebsockets in mosquitto, the Python package
+websockets in front of mosquitto, tungstenite in the local platform.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from websockets.asyncio.server import serve
 from isolation import run_isolated
 from ports import listen
 from test_client_loop import event_loop
-from test_websocket import check_session, whole_session
+from test_websocket import NAMES, attempt, check_session, sdk_session, whole_session
 
 
 # mosquitto 2.0 reads 4 KiB of a WebSocket in 100 ms.
@@ -90,3 +90,54 @@ def test_python_websockets(pki, start_mosquitto, scheme, cut):
     with bridge(broker.plain_port, context, seen, cut=cut) as port:
         check_session(run_isolated(whole_session, url=f"{scheme}://localhost:{port}/own/path", **more).value, size)
     assert seen == [["/own/path", "mqtt"]]
+
+
+LISTEN = ["--listen-ws", "127.0.0.1:0", "--listen-wss", "127.0.0.1:0"]
+
+
+def of_device():
+    return dict(zip(("product_key", "device_name", "device_secret"), NAMES))
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_platform(pki, start_platform, scheme):
+    platform = start_platform(*LISTEN)
+    host = f"{scheme}://localhost:{platform.ports[scheme]}"
+    value = run_isolated(sdk_session, host=host, ca=pki.text("root.crt")).value
+    assert value["ok"] and value["arrived"] and value["destroyed"] == 0, value["states"]
+    value = run_isolated(attempt, url=host, ca=pki.text("root.crt") if scheme == "wss" else None, **of_device()).value
+    assert value["code"] == 0, value
+
+
+# fault of the platform and what the client says of it
+HANDSHAKES = [("ws-accept", "wrong Sec-WebSocket-Accept"), ("ws-no-protocol", "sub-protocol mqtt"), ("ws-redirect", "(redirect)"),
+              ("ws-status=403", "status 403 (forbidden)"), ("ws-headers=10000", "longer than 8 KiB")]
+
+
+def test_handshakes_of_the_platform(start_platform):
+    platform = start_platform(*LISTEN)
+    for fault, text in HANDSHAKES:
+        platform.command("clear")
+        assert platform.fault(fault)["ok"]
+        value = run_isolated(attempt, url=f"ws://localhost:{platform.ports['ws']}", timeout_ms=300, **of_device()).value
+        assert value["error"][1].startswith("websocket: ") and text in value["error"][1], (fault, value)
+
+
+FRAMES = [("ws-text", "text frame"), ("ws-masked", "masked frame"), ("ws-rsv", "reserved bit"), ("ws-oversize", "larger than any")]
+
+
+def test_frames_of_the_platform(start_platform):
+    platform = start_platform(*LISTEN)
+    url = f"ws://localhost:{platform.ports['ws']}"
+    for fault, text in FRAMES:
+        platform.command("clear")
+        assert platform.fault(fault)["ok"]
+        # The first frame carries CONNACK.
+        value = run_isolated(attempt, url=url, timeout_ms=300, **of_device()).value
+        assert value["error"][1].startswith("connack: websocket: ") and text in value["error"][1], (fault, value)
+    # Both are fine.
+    platform.command("clear")
+    assert platform.fault("ws-ping")["ok"] and platform.fault("ws-fragment=1")["ok"]
+    value = run_isolated(sdk_session, host=url).value
+    assert value["ok"] and value["arrived"], value["states"]
+    platform.wait_log('"frame":"pong"')

@@ -282,7 +282,13 @@ pub fn encode(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8], key: [u8; 4]) {
     out.extend_from_slice(&key);
     let start = out.len();
     out.extend_from_slice(payload);
-    for (byte, mask) in out[start..].iter_mut().zip(key.iter().cycle()) {
+    let (words, rest) = out[start..].as_chunks_mut::<8>();
+    let [a, b, c, d] = key;
+    let mask = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ mask).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(key.iter().cycle()) {
         *byte ^= mask;
     }
 }

@@ -93,7 +93,7 @@ fn header_lines(text: &str) -> Result<Zeroizing<String>, &'static str> {
     if text.len() > HEADERS_MAX {
         return Err("websocket_headers is longer than 4096 bytes");
     }
-    // Never grows, so that no copy is left behind: a line of its own costs at most one byte more.
+    // Never moves, so that no copy of a secret is left behind: a line grows by three bytes at most.
     let mut lines = Zeroizing::new(String::with_capacity(2 * text.len() + 2));
     for line in text.lines().filter(|line| !line.is_empty()) {
         let Some((name, value)) = line.split_once(':') else {

@@ -10,6 +10,8 @@ use crate::transport::{Link, LinkError};
 
 /// Most payload of one frame sent: more goes out in several, so that one buffer of this size is enough.
 const FRAME: usize = 16 * 1024;
+/// Masks drawn at a time.
+const MASKS: usize = 8;
 /// What a reader may spend on sending an answer.
 const ANSWER_MS: u32 = 1;
 /// Most bytes a reader takes in one call for nothing but control frames and heads of frames, beyond its time.
@@ -40,6 +42,9 @@ struct Writer {
     out: Vec<u8>,
     sent: usize,
     end: Option<LinkError>,
+    /// Masks of frames to come: each is used once, and asking for many at a time costs one system call.
+    masks: [u8; 4 * MASKS],
+    masks_left: usize,
 }
 
 /// A moment on the clock of the HAL.
@@ -145,11 +150,15 @@ impl WsLink {
 impl Writer {
     /// Appends a frame with a fresh mask.
     fn frame(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), LinkError> {
-        let mut key = [0; 4];
-        if seam::random_fill(&mut key).is_err() {
-            return Err(failed(NO_RANDOM));
+        if self.masks_left == 0 {
+            if seam::random_fill(&mut self.masks).is_err() {
+                return Err(failed(NO_RANDOM));
+            }
+            self.masks_left = MASKS;
         }
-        encode(&mut self.out, opcode, payload, key);
+        self.masks_left -= 1;
+        let (masks, _) = self.masks.as_chunks::<4>();
+        encode(&mut self.out, opcode, payload, masks[self.masks_left]);
         Ok(())
     }
 }
