@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     target("client", client::run, 2048, 32_000),
     target("engine", engine::run, 2048, 400_000),
     target("frames", frames::run, 2048, 480_000),
