@@ -60,4 +60,4 @@ macro_rules! smoke {
     };
 }
 
-smoke! { client engine frames handshake host identity ioctl json kv pem record sign topic url websocket }
+smoke! { client engine frames handshake host identity ioctl json kv pem record registration sign topic url websocket }

@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     target("client", client::run, 2048, 32_000),
     target("engine", engine::run, 2048, 400_000),
     target("frames", frames::run, 2048, 480_000),
@@ -37,6 +37,7 @@ pub const TARGETS: [Target; 15] = [
     target("kv", kv::run, 2048, 20_000),
     target("pem", pem::run, 8192, 80_000),
     target("record", record::run, 512, 200_000),
+    target("registration", registration::run, 2048, 30_000),
     target("sign", sign::run, 512, 200_000),
     target("topic", topic::run, 512, 1_500_000),
     target("url", url::run, 512, 600_000),

@@ -102,6 +102,15 @@ pub fn set_device_secret(device_secret: &str) -> Result<(), TooLong> {
     Ok(())
 }
 
+/// Stores the product secret (at most 64 bytes); the old one is wiped. Any thread.
+pub fn set_product_secret(product_secret: &str) -> Result<(), TooLong> {
+    if product_secret.len() > IOTX_PRODUCT_SECRET_LEN {
+        return Err(TooLong);
+    }
+    settings().product_secret = apart(|| Zeroizing::new(product_secret.to_owned()));
+    Ok(())
+}
+
 unsafe extern "C" {
     /// The shim's way to a device model that a firmware keeps in C: 1 and its result, or 0 when there is none
     /// that handles the option.

@@ -13,10 +13,11 @@ use super::client_types::iotx_client_data_t;
 use super::dynreg_api::{applicant, https_target, mqtt_target, target};
 use super::infra_defs::REGIONS;
 use super::{barrier, cstr, ioctl, log as console};
+use crate::hal::memory::Watch;
 use crate::services::dynreg::{self, Applicant, CLIENT_ID_MAX, Granted, Refused, TOKEN_MAX};
 use crate::sign::{DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX, PRODUCT_SECRET_MAX};
 use crate::state;
-use crate::transport::{HalDialer, Target};
+use crate::transport::{HalDialer, Security, Target};
 
 const URL_MAX: usize = 1024;
 /// No version of the options ever comes near this size.
@@ -145,6 +146,7 @@ pub unsafe extern "C" fn iotx_register(
         }
         // SAFETY: not NULL, writable by the caller's promise; all-zero is valid: arrays of characters.
         unsafe { result.write_bytes(0, 1) };
+        let watch = Watch::begin();
         // SAFETY: the caller's promise.
         let granted = unsafe { read(options) }.and_then(|options| {
             // SAFETY: the caller promises strings that are NULL or terminated, and data of its size.
@@ -157,6 +159,10 @@ pub unsafe extern "C" fn iotx_register(
             Ok(Granted::Token { client_id, token }) => {
                 put(&mut result.client_id, &client_id);
                 put(&mut result.device_token, &token);
+            }
+            Err(_) if watch.ran_out() => {
+                put(&mut result.text, "HAL_Malloc has no memory");
+                return state::STATE_SYS_DEPEND_MALLOC;
             }
             Err(error) => {
                 log::warn!("registration: {} ({})", error.text, error.code);
@@ -355,9 +361,7 @@ fn where_to(
             false => mqtt_target(&settings, region, applicant.product_key),
         }
         .map_err(error)?;
-        if let (Some(own), crate::transport::Security::Tls { ca_pem, .. }) =
-            (ca, &mut target.security)
-        {
+        if let (Some(own), Security::Tls { ca_pem, .. }) = (ca, &mut target.security) {
             *ca_pem = own;
         }
         return Ok(target);

@@ -1,11 +1,16 @@
 /* iotx-test: compat 3.0 platform c++ shared valgrind
  *
  * A device of SDK 3.0.1: it includes two headers, declares the HAL functions it uses itself, answers
- * HAL_GetProductKey and its siblings, subscribes before it connects, and expects the results of 3.0.1.
+ * HAL_GetProductKey and its siblings, subscribes before it connects, and expects the results of 3.0.1. Then the
+ * same device without a secret of its own: it registers once, and the library keeps the secret, as 3.0.1 did.
  */
+#include <stdlib.h>
+
 #include "dev_sign_api.h"
 #include "mqtt_api.h"
 #include "infra_compat.h"
+#include "dynreg_api.h"
+#include "iotx.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,7 +40,7 @@ typedef struct {
 } item_t;
 
 static const char *secret = "jiPvZkVO9lhNj2Q9f2KdP4Yln7ACJI3X";
-static int         asked, arrived, first, connected;
+static int         asked, arrived, first, connected, registered;
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,6 +50,17 @@ int HAL_GetProductKey(char product_key[IOTX_PRODUCT_KEY_LEN + 1])
     asked++;
     strcpy(product_key, "a1MZxOdcBnO");
     return (int)strlen(product_key);
+}
+int HAL_GetProductSecret(char product_secret[IOTX_PRODUCT_SECRET_LEN + 1])
+{
+    strcpy(product_secret, "h4I4dneEFp7EImTv");
+    return (int)strlen(product_secret);
+}
+int32_t IOT_Dynamic_Register(iotx_http_region_types_t region, iotx_dev_meta_info_t *meta)
+{
+    registered++;
+    strcpy(meta->device_secret, "jiPvZkVO9lhNj2Q9f2KdP4Yln7ACJI3X");
+    return region == IOTX_HTTP_REGION_SHANGHAI && strcmp(meta->product_secret, "h4I4dneEFp7EImTv") == 0 ? 0 : -1;
 }
 int HAL_GetDeviceName(char device_name[IOTX_DEVICE_NAME_LEN + 1])
 {
@@ -124,6 +140,26 @@ static int results_without_client(char *topic)
     return 0;
 }
 
+static int registration(iotx_mqtt_param_t *params)
+{
+    char  path[256];
+    int   on = 1, life;
+    void *client;
+
+    CHECK(getenv("IOTX_TMP") != NULL);
+    HAL_Snprintf(path, sizeof(path), "%s/kv.bin", getenv("IOTX_TMP"));
+    CHECK(iotx_kv_set_path(path) == 0 && IOT_Ioctl(IOTX_IOCTL_SET_DYNAMIC_REGISTER, &on) == 0);
+    secret = "";
+    for (life = 0; life < 2; life++) {
+        client = IOT_MQTT_Construct(params);
+        CHECK(client != NULL && registered == 1 && IOT_MQTT_Destroy(&client) == 0);
+    }
+    CHECK(iotx_dynreg_forget() == 0 && iotx_dynreg_forget() != 0);
+    client = IOT_MQTT_Construct(params);
+    CHECK(client != NULL && registered == 2 && IOT_MQTT_Destroy(&client) == 0);
+    return 0;
+}
+
 int main(void)
 {
     iotx_mqtt_param_t params;
@@ -164,5 +200,5 @@ int main(void)
     CHECK(IOT_MQTT_Unsubscribe(client, topic) > 0);
     CHECK(IOT_MQTT_Destroy(&client) == 0 && client == NULL);
     HAL_Free(topic);
-    return 0;
+    return registration(&params);
 }

@@ -11,6 +11,7 @@ pub mod json;
 pub mod kv;
 pub mod pem;
 pub mod record;
+pub mod registration;
 pub mod sign;
 pub mod topic;
 pub mod url;

@@ -10,7 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
-use super::infra_types::{IOTX_DEVICE_NAME_LEN, IOTX_DEVICE_SECRET_LEN, IOTX_PRODUCT_KEY_LEN};
+use super::infra_types::{
+    IOTX_DEVICE_NAME_LEN, IOTX_DEVICE_SECRET_LEN, IOTX_PRODUCT_KEY_LEN, IOTX_PRODUCT_SECRET_LEN,
+};
 use super::mqtt_api::{self, IOT_MQTT_Subscribe};
 use super::mqtt_types::{iotx_mqtt_event_handle_func_fpt, iotx_mqtt_qos_t};
 use super::registry::{self, Event, StateSlot};
@@ -152,6 +154,7 @@ struct Triple {
 unsafe extern "C" {
     // The identity functions of 2.x and 3.0, ours or the application's.
     fn HAL_GetProductKey(product_key: *mut c_char) -> c_int;
+    fn HAL_GetProductSecret(product_secret: *mut c_char) -> c_int;
     fn HAL_GetDeviceName(device_name: *mut c_char) -> c_int;
     fn HAL_GetDeviceSecret(device_secret: *mut c_char) -> c_int;
     fn HAL_SetProductKey(product_key: *mut c_char) -> c_int;
@@ -215,6 +218,12 @@ impl Triple {
         .find_map(|(part, code)| part.is_empty().then_some(code))
     }
 
+    /// The same for a device that obtains its secret by dynamic registration.
+    fn missing_but_secret(&self) -> Option<i32> {
+        self.missing()
+            .filter(|code| *code != state::STATE_USER_INPUT_DS)
+    }
+
     /// Makes it the identity of the process, as `IOT_Ioctl` of 3.2.0 would. False when a part is
     /// not UTF-8.
     fn store(&self) -> bool {
@@ -246,6 +255,21 @@ impl Triple {
             // SAFETY: terminated, and writable as the older prototypes allow.
             unsafe { set(text.as_mut_ptr().cast()) };
         }
+    }
+}
+
+/// Takes the product secret of the port over, if it has one.
+fn store_product_secret_of_port() {
+    let secret = ask(HAL_GetProductSecret, IOTX_PRODUCT_SECRET_LEN);
+    match std::str::from_utf8(&secret) {
+        Ok("") => {}
+        Ok(secret) => {
+            // Within its limit, as `ask` checks.
+            if ioctl::set_product_secret(secret).is_err() {
+                log::error!("product secret not stored");
+            }
+        }
+        Err(_) => log::error!("the product secret of the port is not UTF-8"),
     }
 }
 

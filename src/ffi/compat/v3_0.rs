@@ -22,8 +22,8 @@ use super::super::mqtt_types::{
 use super::super::registry::{Event, StateSlot};
 use super::super::{infra_defs, ioctl, log as console};
 use super::{
-    Triple, callback_of, no_client, older_code, refuse_construct, subscribe_later,
-    subscribe_waiting,
+    Triple, callback_of, no_client, older_code, refuse_construct, store_product_secret_of_port,
+    subscribe_later, subscribe_waiting,
 };
 use crate::sign::link_sdk::SecureMode;
 use crate::state;
@@ -157,8 +157,9 @@ pub extern "C" fn iotx_v30_event_callback(evt: c_int) -> *mut c_void {
 }
 
 /// `IOT_MQTT_Construct` of 3.0.1: asks `HAL_GetProductKey`, `HAL_GetDeviceName` and
-/// `HAL_GetDeviceSecret` who the device is, NULL when one of them has no answer. Subscriptions made
-/// before are sent when the connection stands.
+/// `HAL_GetDeviceSecret` who the device is, NULL when one of them has no answer. With dynamic
+/// registration the secret may be missing, `HAL_GetProductSecret` is asked, and the library keeps what it is
+/// given. Subscriptions made before are sent when the connection stands.
 ///
 /// # Safety
 /// As for `IOT_MQTT_Construct`.
@@ -170,7 +171,13 @@ pub unsafe extern "C" fn iotx_v30_MQTT_Construct(param: *mut iotx_mqtt_param_t) 
             return handle as *mut c_void;
         }
         let triple = Triple::of_port();
-        if let Some(code) = triple.missing() {
+        let missing = if ioctl::store().dynamic_register {
+            store_product_secret_of_port();
+            triple.missing_but_secret()
+        } else {
+            triple.missing()
+        };
+        if let Some(code) = missing {
             let text = "product key, device name or device secret is missing in the port";
             return refuse_construct(StateSlot::UserInput, code, text);
         }

@@ -150,17 +150,24 @@ fn json_object(bytes: &[u8]) -> Option<&str> {
     (text.trim_ascii_start().as_bytes().first() == Some(&b'{')).then_some(text)
 }
 
+/// Whether a text speaks of what an answer may give out, so that its value may stand beside it.
+fn names_secret(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("devicesecret") || text.contains("devicetoken")
+}
+
 /// What the application is told of a refusal: the answer itself, unless a secret may be in it.
 fn refusal(text: &str, envelope: &Envelope) -> String {
-    let holds_secret = envelope.data.is_some() || text.to_ascii_lowercase().contains("secret");
-    let shown = if holds_secret {
-        let message = envelope.message.as_deref().unwrap_or_default();
-        match message.to_ascii_lowercase().contains("secret") {
-            true => format!("code {}", envelope.code),
-            false => format!("code {}: {message}", envelope.code),
-        }
-    } else {
+    let data = envelope.data.as_ref();
+    let given =
+        data.is_some_and(|data| data.device_secret.is_some() || data.device_token.is_some());
+    let shown = if !given && !names_secret(text) {
         text.trim().to_owned()
+    } else {
+        match envelope.message.as_deref() {
+            Some(message) if !names_secret(message) => format!("code {}: {message}", envelope.code),
+            _ => format!("code {}", envelope.code),
+        }
     };
     let shown = &shown[..shown.floor_char_boundary(TEXT_MAX)];
     shown
@@ -267,6 +274,10 @@ mod tests {
         let code = state::STATE_HTTP_DYNREG_FAIL_RESP;
         let body = r#"{"code":6288,"message":"100%s%n"}"#;
         assert_eq!(https(body), Err((code, body.to_owned())));
+        let body = r#"{"code":6100,"data":{},"message":"the device has no secret"}"#;
+        assert_eq!(https(body), Err((code, body.to_owned())));
+        let body = r#"{"code":5,"message":"no","data":{"device\u0053ecret":"s3cr"}}"#;
+        assert_eq!(https(body), Err((code, "code 5: no".to_owned())));
         let body = r#"{"code":5,"message":"no","data":{"deviceSecret":"s3cr"}}"#;
         assert_eq!(https(body), Err((code, "code 5: no".to_owned())));
         let body = r#"{"code":5,"message":"the deviceSecret is s3cr"}"#;

@@ -41,7 +41,7 @@ pub fn register(
 ) -> Result<Granted, Refused> {
     applicant.check()?;
     // 64 bits, twice what the platform asks for at least.
-    let random = random(Group::Http, 8)?;
+    let random = random(8)?;
     let sign = applicant.sign(&random);
     let body = Zeroizing::new(format!(
         "productKey={}&deviceName={}&random={random}&sign={}&signMethod=hmacsha256",

@@ -148,11 +148,12 @@ pub fn is_plain(text: &str) -> bool {
 }
 
 /// Fresh randomness for one request, `bytes` of it as upper-case hex.
-fn random(group: Group, bytes: usize) -> Result<String, Refused> {
+fn random(bytes: usize) -> Result<String, Refused> {
     let mut raw = vec![0u8; bytes];
     if seam::random_fill(&mut raw).is_err() {
+        // The code with which a connection fails for the same reason.
         let code = state::STATE_SYS_DEPEND_NWK_CLOSE;
-        return Err(Refused::new(group, code, "no random source"));
+        return Err(Refused::new(Group::SysDepend, code, "no random source"));
     }
     // Not a secret: it is sent in the clear inside TLS, and serves once.
     Ok(hex_upper(&raw).to_string())
@@ -178,8 +179,8 @@ mod tests {
 
     #[test]
     fn every_request_has_its_own_random() {
-        let one = random(Group::Http, 8).expect("random");
-        let two = random(Group::Http, 8).expect("random");
+        let one = random(8).expect("random");
+        let two = random(8).expect("random");
         assert_eq!((one.len(), two.len()), (16, 16));
         assert_ne!(one, two);
     }

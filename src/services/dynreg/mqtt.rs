@@ -133,7 +133,7 @@ pub fn register(
         ));
     }
     // Eight hex digits, as the platform's own clients send.
-    let random = random(Group::Mqtt, 4)?;
+    let random = random(4)?;
     let login = Login {
         client_id: kind.mqtt_client_id(applicant, &random),
         username: format!("{}&{}", applicant.device_name, applicant.product_key),

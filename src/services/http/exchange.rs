@@ -92,6 +92,9 @@ impl fmt::Display for Error {
 /// `HAL_SSL_Establish` blocks for as long as it does.
 ///
 /// Any status from 200 to 599 is an answer. Redirects are not followed.
+///
+/// A body without stated length ends with the connection, which anybody on the way can end: the caller has
+/// to see from the body itself whether it is whole.
 pub fn perform(
     dialer: &dyn Dialer,
     target: &Target,
