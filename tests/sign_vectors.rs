@@ -4,7 +4,7 @@
 //! the SDK itself; none was made by this library.
 
 use iotx::sign::link_sdk::{self, Domain, SecureMode};
-use iotx::sign::{SignMethod, hmac_sha256, platform};
+use iotx::sign::{SignMethod, hmac_sha256, platform, sub_device};
 use serde_json::Value;
 
 fn vectors() -> Value {
@@ -189,5 +189,47 @@ fn unsigned_connections() {
         assert_eq!(params.client_id, text(item, "clientid"), "{item}");
         assert_eq!(params.username, text(item, "username"), "{item}");
         assert_eq!(params.password.as_str(), text(item, "password"), "{item}");
+    }
+}
+
+/// The vectors of the gateway chapter, made with another implementation.
+#[test]
+fn sub_devices() {
+    let (pk, dn) = (b"a1TestPK001", b"dev001");
+    let (secret, ts) = (b"0123456789abcdef0123456789abcdef", b"2524608000000");
+    let cases: [(&[u8], &str); 2] = [
+        (
+            b"a1TestPK001.dev001",
+            "1E60FA6375BE8ADF6A391EC5BA013CA80E3B54FADB8D2C0FC3B353145D6614C7",
+        ),
+        (
+            b"a1TestPK001.dev001|_ss=1,_v=sdk-c-3.2.0|",
+            "1325B94A4D41DA134417408EC23412DA40F20E2053ABB54814C95533103E66D5",
+        ),
+    ];
+    for (id, want) in cases {
+        let sign = sub_device::sign(SignMethod::HmacSha256, secret, pk, dn, id, ts);
+        assert_eq!(sign.as_str(), want);
+    }
+    let sign = sub_device::registration_sign(
+        SignMethod::HmacSha256,
+        b"ps0123456789abcd",
+        pk,
+        dn,
+        b"12345",
+    );
+    assert_eq!(
+        sign.as_str(),
+        "B164E81A0A41C4E212AABAA6F5254FE6132D75A2E2CD000AF8D230334A9C5255"
+    );
+    // The choice of the method reaches the digest, and each has its own spelling.
+    for (method, name, digits) in [
+        (SignMethod::HmacMd5, "hmacMd5", 32),
+        (SignMethod::HmacSha1, "hmacSha1", 40),
+        (SignMethod::HmacSha256, "hmacSha256", 64),
+    ] {
+        assert_eq!(sub_device::method_name(method), name);
+        let sign = sub_device::sign(method, secret, pk, dn, b"c", ts);
+        assert_eq!(sign.len(), digits);
     }
 }

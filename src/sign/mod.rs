@@ -4,6 +4,7 @@
 //! * [`link_sdk`]: exactly what `IOT_Sign_MQTT` of the Link SDK for C produces.
 //! * [`platform`]: the platform's general sign rules for every other caller: MQTT connect with
 //!   free client id, dynamic registration, TLS-PSK, X.509 and `connwl` connect parameters.
+//! * [`sub_device`]: what a gateway signs for its sub-devices.
 //!
 //! Fields are bytes, not strings: the SDK passes them through unchanged, and a name outside the
 //! platform's character set must yield the same signature as it always did.
@@ -11,6 +12,7 @@
 pub mod digest;
 pub mod link_sdk;
 pub mod platform;
+pub mod sub_device;
 
 pub use digest::{HmacSha256Fn, SignMethod, hmac_sha256};
 
