@@ -36,6 +36,7 @@ mod mbed_session;
 mod mbed_suites;
 mod mbed_verify;
 mod mbed_wire;
+mod observer;
 pub mod roots;
 mod server_name;
 
@@ -51,6 +52,7 @@ pub use carrier::{Carrier, Carriers};
 pub use clock::{ClockPolicy, LIBRARY_DATE, clock_policy, set_clock_policy};
 pub use credentials::{Credentials, Identity, PSK_IDENTITY_MAX, PSK_MAX, PreSharedKey};
 pub use handles::lookup;
+pub use observer::{ChainObserver, observe_chains};
 pub use server_name::ServerName;
 
 /// Total time for the TLS handshake unless an option says otherwise, in milliseconds. The TCP
