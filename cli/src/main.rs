@@ -3,6 +3,7 @@
 mod account;
 mod connect;
 mod doctor;
+mod log;
 mod output;
 mod register;
 mod secret;
@@ -20,6 +21,9 @@ struct Cli {
     /// Write one JSON object a line instead of text.
     #[arg(long, global = true)]
     json: bool,
+    /// Write the log of the library to standard error.
+    #[arg(long, short, global = true)]
+    verbose: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -36,6 +40,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    log::install(cli.verbose);
     let output = Output::new(cli.json);
     let result = match &cli.command {
         Command::Connect(arguments) => connect::run(arguments, &output),

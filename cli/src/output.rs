@@ -57,12 +57,24 @@ impl Problem {
 /// Standard output, as text or as JSON lines.
 pub struct Output {
     json: bool,
+    silent: bool,
 }
 
 impl Output {
     /// JSON lines or text.
     pub fn new(json: bool) -> Self {
-        Output { json }
+        Output {
+            json,
+            silent: false,
+        }
+    }
+
+    /// Output that goes nowhere, for a command that uses another's work.
+    pub fn silent() -> Self {
+        Output {
+            json: false,
+            silent: true,
+        }
     }
 
     /// Whether it is JSON.
@@ -72,6 +84,9 @@ impl Output {
 
     /// One event: a line of JSON with `event` and the members of `fields`, or `text`.
     pub fn event(&self, event: &str, fields: Value, text: &str) {
+        if self.silent {
+            return;
+        }
         let mut out = std::io::stdout().lock();
         // Who closed the pipe wants no more.
         let _ = if self.json {
@@ -104,6 +119,12 @@ impl Output {
 /// Text for a terminal: what others sent must not move its cursor.
 fn printable(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })
+        .map(|c| {
+            if c.is_control() && c != '\n' && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
         .collect()
 }

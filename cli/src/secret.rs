@@ -40,9 +40,8 @@ pub fn read(path: &Path, what: &str) -> Result<Zeroizing<String>, Problem> {
 
 /// Writes `text` to `path` with mode 0600, whole or not at all. An existing file stays unless `force`.
 pub fn write(path: &Path, text: &str, force: bool) -> Result<(), Problem> {
-    let fail = |error: std::io::Error| {
-        Problem::input(format!("cannot write {}: {error}", path.display()))
-    };
+    let fail =
+        |error: std::io::Error| Problem::input(format!("cannot write {}: {error}", path.display()));
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.tmp", std::process::id()));
     let temporary = Path::new(&temporary);

@@ -32,7 +32,10 @@ impl Summary {
         Some(Summary {
             subject: clean(certificate.subject().to_string()),
             issuer: clean(certificate.issuer().to_string()),
-            serial: certificate.raw_serial_as_string().replace(':', "").to_uppercase(),
+            serial: certificate
+                .raw_serial_as_string()
+                .replace(':', "")
+                .to_uppercase(),
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
             rsa: certificate.public_key().algorithm.algorithm == OID_PKCS1_RSAENCRYPTION,
@@ -60,6 +63,10 @@ impl Summary {
 pub fn date(unix: i64) -> String {
     OffsetDateTime::from_unix_timestamp(unix)
         .ok()
-        .and_then(|moment| moment.format(format_description!("[year]-[month]-[day]")).ok())
+        .and_then(|moment| {
+            moment
+                .format(format_description!("[year]-[month]-[day]"))
+                .ok()
+        })
         .unwrap_or_else(|| "an unreadable date".to_owned())
 }

@@ -25,8 +25,7 @@ pub fn find(folder: &Path, product_key: &str, device_name: &str) -> Result<Found
         let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else {
             continue;
         };
-        if path.extension().is_some_and(|end| end == "cer")
-            && fits(stem, product_key, device_name)
+        if path.extension().is_some_and(|end| end == "cer") && fits(stem, product_key, device_name)
         {
             found.push(path);
         }
@@ -39,7 +38,10 @@ pub fn find(folder: &Path, product_key: &str, device_name: &str) -> Result<Found
     };
     let key = certificate.with_extension("key");
     if !key.is_file() {
-        return Err(Problem::input(format!("{} has no .key beside it", certificate.display())));
+        return Err(Problem::input(format!(
+            "{} has no .key beside it",
+            certificate.display()
+        )));
     }
     Ok(Found {
         certificate: certificate.clone(),
@@ -74,7 +76,15 @@ mod tests {
         assert!(fits("a1_my_dev_0A", "", ""));
         assert!(!fits("a1_dev_0A", "a1", "other"));
         assert!(!fits("a1_dev_0A", "a2", ""));
-        for stem in ["", "a1", "a1_0A", "a1_dev_", "a1_dev_xyz", "_dev_0A", "a1__0A"] {
+        for stem in [
+            "",
+            "a1",
+            "a1_0A",
+            "a1_dev_",
+            "a1_dev_xyz",
+            "_dev_0A",
+            "a1__0A",
+        ] {
             assert!(!fits(stem, "", ""), "{stem}");
         }
     }

@@ -144,7 +144,7 @@ pub struct Ready {
     pub ca_pem: String,
     /// The way through a proxy.
     pub proxy: Option<Arc<Proxy>>,
-    /// The device secret, where the scheme has one.
+    /// The device secret, where there is one.
     pub secret: Option<Zeroizing<String>>,
     /// The device certificate, where the scheme has one.
     pub certificate: Option<Vec<u8>>,
@@ -164,22 +164,28 @@ impl Account {
             &self.key_password_file,
             &self.proxy_password_file,
         ];
-        let dashes = stdin.iter().filter(|file| file.as_deref() == Some(Path::new("-")));
+        let dashes = stdin
+            .iter()
+            .filter(|file| file.as_deref() == Some(Path::new("-")));
         if dashes.count() > 1 {
-            return Err(Problem::input("only one secret can come from standard input"));
+            return Err(Problem::input(
+                "only one secret can come from standard input",
+            ));
         }
-        let mut product_key = self.product_key.clone();
-        let mut device_name = self.device_name.clone();
+        let product_key = self.product_key.clone();
+        let device_name = self.device_name.clone();
         let mut certificate = None;
         let mut secret = None;
         let mut credentials = Credentials::None;
         if self.has_certificate() {
-            let files = self.certificate_files(&mut product_key, &mut device_name)?;
+            let files = self.certificate_files(&product_key, &device_name)?;
             let certificate_pem = read_file(&files.0, "certificate")?;
             certificate = Some(certificate_pem.clone());
             let key_password = match &self.key_password_file {
                 Some(file) => Some(Zeroizing::new(
-                    secret::read(file, "password of the key")?.as_bytes().to_vec(),
+                    secret::read(file, "password of the key")?
+                        .as_bytes()
+                        .to_vec(),
                 )),
                 None => None,
             };
@@ -199,7 +205,8 @@ impl Account {
             Scheme::Secret | Scheme::Psk => {
                 let read = self.read(&self.secret_file, "device secret", "--secret-file")?;
                 if self.scheme == Scheme::Psk {
-                    let psk = platform::psk(SignMethod::HmacSha256, read.as_bytes(), names.0, names.1);
+                    let psk =
+                        platform::psk(SignMethod::HmacSha256, read.as_bytes(), names.0, names.1);
                     credentials = Credentials::PreSharedKey(PreSharedKey {
                         identity: psk.identity,
                         key: Zeroizing::new(psk.key.as_bytes().to_vec()),
@@ -211,19 +218,24 @@ impl Account {
             }
             Scheme::X509 | Scheme::PrivateCa => self.certified(names),
             Scheme::Connwl => self.token(names)?,
-            Scheme::Raw => Login {
-                client_id: self
-                    .client_id
-                    .clone()
-                    .ok_or_else(|| Problem::input("--scheme raw needs --client-id"))?,
-                username: self.username.clone().unwrap_or_default(),
-                password: match &self.password_file {
-                    Some(file) => secret::read(file, "password")?,
-                    None => Zeroizing::default(),
-                },
-                clean_session: true,
-                omit_empty: true,
-            },
+            Scheme::Raw => {
+                if let Some(file) = &self.secret_file {
+                    secret = Some(secret::read(file, "device secret")?);
+                }
+                Login {
+                    client_id: self
+                        .client_id
+                        .clone()
+                        .ok_or_else(|| Problem::input("--scheme raw needs --client-id"))?,
+                    username: self.username.clone().unwrap_or_default(),
+                    password: match &self.password_file {
+                        Some(file) => secret::read(file, "password")?,
+                        None => Zeroizing::default(),
+                    },
+                    clean_session: true,
+                    omit_empty: true,
+                }
+            }
         };
         login.clean_session = !self.keep_session;
         let ca_pem = match &self.ca {
@@ -250,8 +262,8 @@ impl Account {
 
     fn certificate_files(
         &self,
-        product_key: &mut String,
-        device_name: &mut String,
+        product_key: &str,
+        device_name: &str,
     ) -> Result<(PathBuf, PathBuf), Problem> {
         match (&self.cert_dir, &self.cert, &self.key) {
             (Some(folder), None, None) => {
@@ -272,10 +284,12 @@ impl Account {
             }
             Scheme::Raw => Err(Problem::input("--scheme raw needs --url")),
             _ if product_key.is_empty() => Err(Problem::input("--product-key or --url is needed")),
-            Scheme::Psk => Ok(format!("mqtts://{product_key}.itls.{region}.aliyuncs.com:1883")),
-            Scheme::Secret | Scheme::Connwl => {
-                Ok(format!("mqtts://{product_key}.iot-as-mqtt.{region}.aliyuncs.com:443"))
-            }
+            Scheme::Psk => Ok(format!(
+                "mqtts://{product_key}.itls.{region}.aliyuncs.com:1883"
+            )),
+            Scheme::Secret | Scheme::Connwl => Ok(format!(
+                "mqtts://{product_key}.iot-as-mqtt.{region}.aliyuncs.com:443"
+            )),
         }
     }
 
@@ -297,7 +311,9 @@ impl Account {
             Some(id) => id.clone(),
             None => format!("{product_key}.{device_name}"),
         };
-        let stamp = self.timestamp.map_or(FIXED_TIMESTAMP.to_owned(), |t| t.to_string());
+        let stamp = self
+            .timestamp
+            .map_or(FIXED_TIMESTAMP.to_owned(), |t| t.to_string());
         let method = self.method.sign();
         let password = platform::connect_password(
             method,
@@ -348,7 +364,9 @@ impl Account {
             None => (None, text.trim()),
         };
         let Some(client_id) = self.client_id.clone().or(kept) else {
-            return Err(Problem::input("the token file has no client id; give --client-id"));
+            return Err(Problem::input(
+                "the token file has no client id; give --client-id",
+            ));
         };
         let params = platform::connwl(&client_id, product_key, device_name, token);
         Ok(Login {
@@ -363,7 +381,9 @@ impl Account {
     fn proxy(&self) -> Result<Option<Arc<Proxy>>, Problem> {
         let Some(url) = &self.proxy else {
             if self.proxy_username.is_some() || self.proxy_password_file.is_some() {
-                return Err(Problem::input("a user or password of a proxy without --proxy"));
+                return Err(Problem::input(
+                    "a user or password of a proxy without --proxy",
+                ));
             }
             return Ok(None);
         };
@@ -450,7 +470,10 @@ fn read_file(path: &Path, what: &str) -> Result<Vec<u8>, Problem> {
     };
     let size = fs::metadata(path).map_err(fail)?.len();
     if size > MAX {
-        return Err(Problem::input(format!("{what}: {} is over 1 MiB", path.display())));
+        return Err(Problem::input(format!(
+            "{what}: {} is over 1 MiB",
+            path.display()
+        )));
     }
     fs::read(path).map_err(fail)
 }

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use iotx::device::{Callback, ClientEvent, Host, Names};
 use iotx::hal::diagnostics::{Failure, TlsInfo};
@@ -15,11 +16,18 @@ pub enum News {
     /// A stage of connecting is over.
     Stage(Passed),
     /// The transport is open.
-    Open(Option<TlsInfo>),
+    Open {
+        /// When.
+        at: Instant,
+        /// What TLS agreed on.
+        tls: Option<TlsInfo>,
+    },
     /// The transport failed.
     Failed(Failure),
     /// CONNACK 0.
     Connected {
+        /// When.
+        at: Instant,
         /// Whether the server kept the session.
         session_present: bool,
     },
@@ -74,7 +82,10 @@ impl Host for Reporter {
                 let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
                 News::Lost(reason.clone())
             }
-            ClientEvent::Reconnected { session_present } => News::Connected { session_present },
+            ClientEvent::Reconnected { session_present } => News::Connected {
+                at: Instant::now(),
+                session_present,
+            },
             ClientEvent::SubscribeSuccess(id) => News::Subscribed(id, true),
             ClientEvent::SubscribeNack(id) => News::Subscribed(id, false),
             ClientEvent::UnsubscribeSuccess(id) => News::Unsubscribed(id),

@@ -31,6 +31,9 @@ pub struct Arguments {
     /// File with such commands, one a line; run before those of --do.
     #[arg(long)]
     script: Option<PathBuf>,
+    /// Connect, disconnect, and connect again, to see whether the TLS session is resumed.
+    #[arg(long)]
+    again: bool,
     /// Read commands from standard input after the script.
     #[arg(long, short)]
     interactive: bool,
@@ -64,6 +67,12 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<(), Problem> {
         }),
         &format!("connecting to {place}"),
     );
+    if arguments.again {
+        let mut first = Session::new(&arguments.account, &ready, output, &stop)?;
+        first.connect().map_err(|error| error.problem())?;
+        first.close();
+        output.event("disconnected", json!({}), "disconnected; once more");
+    }
     let mut session = Session::new(&arguments.account, &ready, output, &stop)?;
     session.connect().map_err(|error| error.problem())?;
     let result = follow(&commands, arguments.interactive, &mut session, output);
@@ -79,14 +88,22 @@ fn commands(arguments: &Arguments) -> Result<Vec<Command>, Problem> {
             Problem::input(format!("script: cannot read {}: {error}", file.display()))
         })?;
         let name = file.display();
-        lines.extend(text.lines().enumerate().map(|(number, line)| {
-            (format!("{name}, line {}", number + 1), line.to_owned())
-        }));
+        lines.extend(
+            text.lines()
+                .enumerate()
+                .map(|(number, line)| (format!("{name}, line {}", number + 1), line.to_owned())),
+        );
     }
-    lines.extend(arguments.commands.iter().map(|line| ("--do".to_owned(), line.clone())));
+    lines.extend(
+        arguments
+            .commands
+            .iter()
+            .map(|line| ("--do".to_owned(), line.clone())),
+    );
     let mut commands = Vec::new();
     for (place, line) in lines {
-        let command = script::parse(&line).map_err(|text| Problem::input(format!("{place}: {text}")))?;
+        let command =
+            script::parse(&line).map_err(|text| Problem::input(format!("{place}: {text}")))?;
         commands.extend(command);
     }
     Ok(commands)

@@ -125,7 +125,10 @@ pub fn run(command: &Command, session: &mut Session<'_>) -> Result<bool, String>
             while session.received < *count {
                 let left = time.saturating_sub(start.elapsed());
                 if left.is_zero() || session.stopped() {
-                    return Err(format!("{} of {count} messages within {time:?}", session.received));
+                    return Err(format!(
+                        "{} of {count} messages within {time:?}",
+                        session.received
+                    ));
                 }
                 session.look(left.as_millis().clamp(1, 50) as u64);
             }
@@ -161,8 +164,14 @@ mod tests {
             ("pub1 a {\"b\": 1}", publish("a", "{\"b\": 1}", 1)),
             ("rrpc", Command::Rrpc(None)),
             ("rrpc all fine", Command::Rrpc(Some("all fine".to_owned()))),
-            ("wait 2 messages within 5s", Command::Wait(2, Duration::from_secs(5))),
-            ("wait 1 within 250ms", Command::Wait(1, Duration::from_millis(250))),
+            (
+                "wait 2 messages within 5s",
+                Command::Wait(2, Duration::from_secs(5)),
+            ),
+            (
+                "wait 1 within 250ms",
+                Command::Wait(1, Duration::from_millis(250)),
+            ),
             ("sleep 2m", Command::Sleep(Duration::from_secs(120))),
             ("quit", Command::Quit),
             ("help", Command::Help),
@@ -178,9 +187,24 @@ mod tests {
     #[test]
     fn commands_that_are_refused() {
         for line in [
-            "sub", "sub a 2", "sub a 1 b", "unsub", "unsub a b", "pub", "wait", "wait x within 5s",
-            "wait 1", "wait 1 within 5 s", "wait 1 within 5h", "sleep", "sleep s", "sleep 9999999999m",
-            "sleep 18446744073709551615m", "quit now", "publish a b", "wait -1 within 5s",
+            "sub",
+            "sub a 2",
+            "sub a 1 b",
+            "unsub",
+            "unsub a b",
+            "pub",
+            "wait",
+            "wait x within 5s",
+            "wait 1",
+            "wait 1 within 5 s",
+            "wait 1 within 5h",
+            "sleep",
+            "sleep s",
+            "sleep 9999999999m",
+            "sleep 18446744073709551615m",
+            "quit now",
+            "publish a b",
+            "wait -1 within 5s",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -60,7 +60,11 @@ impl NoConnection {
                         | state::STATE_MQTT_CONNACK_NOT_AUTHORIZED
                         | state::STATE_MQTT_CONNACK_UNKNOWN_ERROR
                 );
-                let exit = if refused { Exit::Refused } else { Exit::Network };
+                let exit = if refused {
+                    Exit::Refused
+                } else {
+                    Exit::Network
+                };
                 Problem::new(exit, text.as_str())
             }
         }
@@ -132,10 +136,10 @@ impl<'a> Session<'a> {
             let _ = self.client.poll(LOOK_MS);
             while let Ok(news) = self.news.try_recv() {
                 match news {
-                    News::Open(info) => {
-                        since = Instant::now();
+                    News::Open { at, tls } => {
+                        since = at;
                         self.chain = chain_seen();
-                        if let Some(info) = info {
+                        if let Some(info) = tls {
                             self.show_tls(&info);
                         }
                     }
@@ -143,9 +147,16 @@ impl<'a> Session<'a> {
                         self.chain = chain_seen();
                         transport = Some(failure);
                     }
-                    News::Connected { session_present } => {
-                        let ms = since.elapsed().as_millis() as u64;
-                        let kept = if session_present { ", session kept" } else { "" };
+                    News::Connected {
+                        at,
+                        session_present,
+                    } => {
+                        let ms = at.duration_since(since).as_millis() as u64;
+                        let kept = if session_present {
+                            ", session kept"
+                        } else {
+                            ""
+                        };
                         self.output.event(
                             "stage",
                             json!({"stage": "connack", "ms": ms, "session_present": session_present}),
@@ -244,7 +255,11 @@ impl<'a> Session<'a> {
             News::Subscribed(id, granted) => {
                 self.settled(id);
                 self.refused |= !granted;
-                let text = if granted { "granted" } else { "refused by the server" };
+                let text = if granted {
+                    "granted"
+                } else {
+                    "refused by the server"
+                };
                 self.output.event(
                     "suback",
                     json!({"packet_id": id, "granted": granted}),
@@ -275,7 +290,9 @@ impl<'a> Session<'a> {
                     &format!("connection lost: {reason}"),
                 );
             }
-            News::Connected { session_present } => {
+            News::Connected {
+                session_present, ..
+            } => {
                 self.lost = false;
                 self.output.event(
                     "reconnected",
@@ -292,7 +309,7 @@ impl<'a> Session<'a> {
                 self.output
                     .event("too_large", json!({}), "a message over 1 MiB was skipped");
             }
-            News::Open(_) | News::Failed(_) => {}
+            News::Open { .. } | News::Failed(_) => {}
         }
     }
 
@@ -461,7 +478,12 @@ mod tests {
             reply_topic("/ext/rrpc/17/pk/dn/user/get").as_deref(),
             Some("/ext/rrpc/17/pk/dn/user/get")
         );
-        for other in ["/pk/dn/user/get", "/sys/pk/dn/rrpc/response/17", "request", ""] {
+        for other in [
+            "/pk/dn/user/get",
+            "/sys/pk/dn/rrpc/response/17",
+            "request",
+            "",
+        ] {
             assert_eq!(reply_topic(other), None, "{other}");
         }
         assert_eq!(hex(&[0, 0xff]), "00ff");

@@ -84,13 +84,23 @@ impl Dialing for WatchedDialing {
                 Ok(Some(link)) => {
                     let last = self.stage.unwrap_or(Stage::Connect);
                     self.passed(last);
-                    let _ = self.news.send(News::Open(link.tls()));
+                    let _ = self.news.send(News::Open {
+                        at: Instant::now(),
+                        tls: link.tls(),
+                    });
                     return Ok(Some(link));
                 }
                 Ok(None) => {
                     let stage = self.inner.stage();
                     match self.stage {
-                        Some(before) if word(before) != word(stage) => self.passed(before),
+                        Some(before) if word(before) != word(stage) => {
+                            self.passed(before);
+                            let skipped = !matches!(stage, Stage::Connect | Stage::Traffic);
+                            if before == Stage::Resolve && skipped {
+                                // Connected within the step that had the address.
+                                self.passed(Stage::Connect);
+                            }
+                        }
                         Some(_) => std::thread::sleep(PAUSE),
                         None => {}
                     }
@@ -140,6 +150,10 @@ pub fn chain_seen() -> Vec<Summary> {
 
 /// TLS in words.
 pub fn tls_text(info: &TlsInfo) -> String {
-    let resumed = if info.resumed { ", session resumed" } else { "" };
+    let resumed = if info.resumed {
+        ", session resumed"
+    } else {
+        ""
+    };
     format!("{} {}{resumed}", info.version, info.suite)
 }

@@ -80,7 +80,10 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<(), Problem> {
         }
         let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
         if folder.is_some_and(|folder| !folder.is_dir()) {
-            return Err(Problem::input(format!("the folder of {} does not exist", out.display())));
+            return Err(Problem::input(format!(
+                "the folder of {} does not exist",
+                out.display()
+            )));
         }
     }
     let product_secret = secret::read(&arguments.product_secret_file, "product secret")?;
@@ -97,13 +100,20 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<(), Problem> {
             https::register(&HalDialer, &target, &applicant)
         }
         (Way::Https, _) => {
-            return Err(Problem::input("--client-id and --instance-id are not for HTTPS"));
+            return Err(Problem::input(
+                "--client-id and --instance-id are not for HTTPS",
+            ));
         }
-        (Way::Mqtt, None) => {
-            mqtt::register(&HalDialer, &target, &applicant, &Kind::Register { instance_id })
-        }
+        (Way::Mqtt, None) => mqtt::register(
+            &HalDialer,
+            &target,
+            &applicant,
+            &Kind::Register { instance_id },
+        ),
         (Way::Mqtt, Some(_)) => {
-            return Err(Problem::input("--client-id is for --way no-pre-registration"));
+            return Err(Problem::input(
+                "--client-id is for --way no-pre-registration",
+            ));
         }
         (Way::NoPreRegistration, Some(client_id)) => {
             let kind = Kind::WithoutPreRegistration {
@@ -113,10 +123,16 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<(), Problem> {
             mqtt::register(&HalDialer, &target, &applicant, &kind)
         }
         (Way::NoPreRegistration, None) => {
-            return Err(Problem::input("--way no-pre-registration needs --client-id"));
+            return Err(Problem::input(
+                "--way no-pre-registration needs --client-id",
+            ));
         }
     };
-    keep(arguments, output, granted.map_err(|refused| problem(&refused))?)
+    keep(
+        arguments,
+        output,
+        granted.map_err(|refused| problem(&refused))?,
+    )
 }
 
 fn target(arguments: &Arguments) -> Result<Target, Problem> {
@@ -135,13 +151,19 @@ fn target(arguments: &Arguments) -> Result<Target, Problem> {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => {
                 (format!("mqtts://{rest}"), Some(443))
             }
-            _ => return Err(Problem::input("registration over HTTPS needs an https:// URL")),
+            _ => {
+                return Err(Problem::input(
+                    "registration over HTTPS needs an https:// URL",
+                ));
+            }
         },
         _ => (url, None),
     };
     let endpoint = endpoint::parse(&spelled).map_err(Problem::input)?;
     if !endpoint.tls || endpoint.path.is_some() {
-        return Err(Problem::input("registration over MQTT needs an mqtts:// URL"));
+        return Err(Problem::input(
+            "registration over MQTT needs an mqtts:// URL",
+        ));
     }
     let port = match default_port {
         Some(port) if !endpoint.port_given => port,
@@ -159,7 +181,11 @@ fn target(arguments: &Arguments) -> Result<Target, Problem> {
         // What a device has to show, it gets here.
         credentials: Some(std::sync::Arc::default()),
     };
-    Ok(Target::new(CString::new(endpoint.host).map_err(nul)?, port, security))
+    Ok(Target::new(
+        CString::new(endpoint.host).map_err(nul)?,
+        port,
+        security,
+    ))
 }
 
 fn problem(refused: &Refused) -> Problem {
