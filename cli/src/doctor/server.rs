@@ -290,6 +290,14 @@ fn refused(code: i32, text: &str, account: &Account, ready: &Ready) -> Finding {
                 "The port may speak TLS alone: try mqtts:// instead of mqtt://."
             },
         ),
+        state::STATE_MQTT_DESERIALIZE_CONNACK_ERROR => (
+            "What the server answers to CONNECT is not MQTT.",
+            if ready.endpoint.tls {
+                "The URL leads to a server that does not speak MQTT; check host and port."
+            } else {
+                "The port may speak TLS alone: try mqtts:// instead of mqtt://."
+            },
+        ),
         _ => {
             return Finding::bad(
                 CHECK,
