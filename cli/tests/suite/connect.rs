@@ -1,0 +1,334 @@
+//! `iotx connect`.
+
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use crate::support::*;
+
+fn secret_device(url: &str) -> Vec<String> {
+    let secret = file("secret", &format!("{}\n", device_secret()));
+    [
+        "--json",
+        "connect",
+        "--product-key",
+        PRODUCT_KEY,
+        "--device-name",
+        DEVICE_NAME,
+        "--secret-file",
+        &secret,
+        "--ca",
+        &in_pki("root.crt"),
+        "--url",
+        url,
+    ]
+    .map(ToOwned::to_owned)
+    .to_vec()
+}
+
+fn with(mut arguments: Vec<String>, more: &[&str]) -> Vec<String> {
+    arguments.extend(more.iter().map(ToString::to_string));
+    arguments
+}
+
+fn run(arguments: &[String]) -> Run {
+    iotx(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn stages(run: &Run) -> Vec<String> {
+    let stages = run.of_kind("stage");
+    stages
+        .iter()
+        .map(|stage| stage["stage"].as_str().expect("name").to_owned())
+        .collect()
+}
+
+#[test]
+fn every_transport_shows_its_stages() {
+    let running = Running::start(options());
+    for (scheme, want) in [
+        ("mqtt", &["resolve", "tcp", "connack"][..]),
+        ("mqtts", &["resolve", "tcp", "tls", "connack"]),
+        ("ws", &["resolve", "tcp", "websocket", "connack"]),
+        ("wss", &["resolve", "tcp", "tls", "websocket", "connack"]),
+    ] {
+        let run = run(&secret_device(&running.url(scheme)));
+        assert_eq!(run.status, 0, "{scheme}: {}", run.all());
+        assert_eq!(stages(&run), want, "{scheme}");
+        for stage in run.of_kind("stage") {
+            assert!(
+                stage["ms"].as_u64().is_some_and(|ms| ms < 20_000),
+                "{stage}"
+            );
+        }
+    }
+}
+
+#[test]
+fn tls_shows_version_suite_and_chain() {
+    let running = Running::start(options());
+    let run = run(&secret_device(&running.url("mqtts")));
+    let tls = &run.of_kind("tls")[0];
+    assert_eq!(tls["version"], "TLSv1.2");
+    assert_eq!(tls["resumed"], false);
+    assert_eq!(tls["server_name"], "localhost");
+    assert!(
+        tls["suite"]
+            .as_str()
+            .is_some_and(|suite| suite.starts_with("TLS-ECDHE-"))
+    );
+    let chain = tls["chain"].as_array().expect("chain");
+    assert_eq!(chain.len(), 3, "leaf, intermediate, root");
+    for pair in chain.windows(2) {
+        assert_eq!(pair[0]["issuer"], pair[1]["subject"]);
+    }
+    assert_eq!(chain[2]["subject"], chain[2]["issuer"]);
+    assert!(chain[0]["not_after"].as_str() > chain[0]["not_before"].as_str());
+}
+
+#[test]
+fn a_session_is_resumed_the_second_time() {
+    let running = Running::start(options());
+    let run = run(&with(secret_device(&running.url("mqtts")), &["--again"]));
+    assert_eq!(run.status, 0, "{}", run.all());
+    let tls = run.of_kind("tls");
+    assert_eq!([&tls[0]["resumed"], &tls[1]["resumed"]], [false, true]);
+    assert_eq!(tls[1]["chain"], json!([]));
+}
+
+#[test]
+fn a_certificate_device_is_told_who_it_is() {
+    let running = Running::start(options());
+    let run = iotx(&[
+        "--json",
+        "connect",
+        "--scheme",
+        "x509",
+        "--cert",
+        &in_pki("device.crt"),
+        "--key",
+        &in_pki("device.key"),
+        "--ca",
+        &in_pki("root.crt"),
+        "--url",
+        &running.url("mqtts"),
+        "--do",
+        "sub /{pk}/{dn}/user/get 1",
+        "--do",
+        "pub1 /{pk}/{dn}/user/get there and back",
+        "--do",
+        "wait 1 message within 10s",
+    ]);
+    assert_eq!(run.status, 0, "{}", run.all());
+    let identity = &run.of_kind("identity")[0];
+    assert_eq!(identity["device_name"], "x509-device-1");
+    let message = &run.of_kind("message")[0];
+    assert_eq!(message["topic"], "/a1X509Demo0/x509-device-1/user/get");
+    assert_eq!(message["payload"], "there and back");
+    assert_eq!(
+        run.events().last().expect("events")["event"],
+        "disconnected"
+    );
+    assert!(running.saw("disconnect"));
+}
+
+#[test]
+fn certificates_are_found_in_a_folder() {
+    let running = Running::start(options());
+    let folder = scratch("folder");
+    for (from, to) in [("device.crt", "cer"), ("device.key", "key")] {
+        let name = folder.join(format!("a1X509Demo0_x509-device-1_0A1B.{to}"));
+        std::fs::copy(pki().join(from), name).expect("copy");
+    }
+    let url = running.url("mqtts");
+    let ca = in_pki("root.crt");
+    let arguments = [
+        "--json",
+        "connect",
+        "--scheme",
+        "private-ca",
+        "--cert-dir",
+        folder.to_str().expect("UTF-8"),
+        "--ca",
+        &ca,
+        "--url",
+        &url,
+    ];
+    let run = iotx(&arguments);
+    assert_eq!(run.status, 0, "{}", run.all());
+    assert_eq!(run.of_kind("identity")[0]["product_key"], "a1X509Demo0");
+    std::fs::copy(
+        pki().join("device.crt"),
+        folder.join("a1X509Demo0_other_0A1C.cer"),
+    )
+    .expect("copy");
+    let run = iotx(&arguments);
+    assert_eq!(run.status, 1, "{}", run.all());
+    assert!(run.stdout.contains("2 certificates fit"), "{}", run.all());
+}
+
+#[test]
+fn rrpc_requests_are_answered() {
+    let running = Running::start(options());
+    let arguments = with(
+        secret_device(&running.url("mqtts")),
+        &[
+            "--do",
+            "rrpc all fine",
+            "--do",
+            "wait 1 messages within 20s",
+        ],
+    );
+    let texts: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let child = spawn(&mut command(&texts));
+    wait_until("subscribed", || running.saw("subscribe"));
+    let topic = format!("/sys/{PRODUCT_KEY}/{DEVICE_NAME}/rrpc/request/4711");
+    publish(&running, &topic, "how are you");
+    let run = ended(child);
+    assert_eq!(run.status, 0, "{}", run.all());
+    let answer = format!("/sys/{PRODUCT_KEY}/{DEVICE_NAME}/rrpc/response/4711");
+    assert_eq!(
+        run.of_kind("rrpc")[0],
+        json!({"event": "rrpc", "ok": true, "topic": answer})
+    );
+    let (events, _) = running.platform.events.since(0);
+    let sent = events
+        .iter()
+        .find(|event| event["event"] == "publish" && event["topic"] == answer.as_str());
+    assert_eq!(sent.expect("the answer")["payload"], "all fine");
+}
+
+#[test]
+fn a_script_file_and_its_failures() {
+    let running = Running::start(options());
+    let script = file(
+        "script",
+        "# a comment\n\nsub /{pk}/{dn}/user/get\nwait 1 messages within 100ms\n",
+    );
+    let arguments = secret_device(&running.url("mqtts"));
+    let run_it = run(&with(arguments.clone(), &["--script", &script]));
+    assert_eq!(run_it.status, 6, "{}", run_it.all());
+    assert!(
+        run_it.stdout.contains("0 of 1 messages"),
+        "{}",
+        run_it.all()
+    );
+    assert_eq!(run_it.of_kind("disconnected").len(), 1);
+
+    let refused = run(&with(
+        arguments.clone(),
+        &["--do", "sub /another/device/user/get"],
+    ));
+    assert_eq!(refused.status, 6, "{}", refused.all());
+
+    let wrong = file("wrong", "sub a\nsubscribe b\n");
+    let wrong = run(&with(arguments, &["--script", &wrong]));
+    assert_eq!(wrong.status, 1, "{}", wrong.all());
+    assert!(wrong.stdout.contains("line 2"), "{}", wrong.all());
+    assert!(
+        wrong.of_kind("connecting").is_empty(),
+        "checked before connecting"
+    );
+}
+
+#[test]
+fn commands_from_standard_input() {
+    let running = Running::start(options());
+    let arguments = with(secret_device(&running.url("mqtts")), &["-i"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let input =
+        "nonsense\nsub /{pk}/{dn}/user/get\npub /{pk}/{dn}/user/get a b\nwait 1 within 10s\nquit\n";
+    let run = iotx_with_input(&arguments, input);
+    assert_eq!(run.status, 0, "{}", run.all());
+    assert_eq!(run.of_kind("command_failed").len(), 1);
+    assert_eq!(run.of_kind("message")[0]["payload"], "a b");
+}
+
+#[test]
+fn ctrl_c_ends_with_disconnect() {
+    let running = Running::start(options());
+    let mut arguments = with(secret_device(&running.url("mqtts")), &["--do", "sleep 10m"]);
+    arguments.remove(0);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let child = spawn(command(&arguments).stdin(Stdio::null()));
+    wait_until("connected", || running.saw("connack"));
+    wait_until("online", || {
+        running.control(&json!({"cmd": "devices"}))["devices"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+    });
+    // The client has CONNACK a moment later; a signal before that is an interrupted connect.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.expect("kill").success());
+    let run = ended(child);
+    assert_eq!(run.status, 130, "{}", run.all());
+    assert!(run.stdout.ends_with("disconnected\n"), "{}", run.all());
+    wait_until("DISCONNECT", || running.saw("disconnect"));
+}
+
+#[test]
+fn each_kind_of_failure_has_its_status() {
+    let running = Running::start(options());
+    let wrong = file("wrong", "0123456789abcdef0123456789abcdef");
+    let mut refused = secret_device(&running.url("mqtts"));
+    refused[7] = wrong;
+    let expired = Running::with_server_cert("server-expired");
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("port");
+        format!(
+            "mqtts://127.0.0.1:{}",
+            listener.local_addr().expect("address").port()
+        )
+    };
+    let mut missing = secret_device(&running.url("mqtts"));
+    missing[7] = "/no/such/file".to_owned();
+    for (arguments, status, text) in [
+        (refused, 5, "code 4"),
+        (secret_device(&expired.url("mqtts")), 4, "expired"),
+        (secret_device(&closed), 3, "refused"),
+        (missing, 1, "cannot read"),
+        (secret_device("http://localhost"), 1, "scheme"),
+    ] {
+        let run = run(&arguments);
+        assert_eq!(run.status, status, "{}", run.all());
+        let errors = run.of_kind("error");
+        let said = errors[0]["text"].as_str().expect("text");
+        assert!(said.contains(text), "{said}");
+        assert_eq!(errors[0]["exit"], status);
+    }
+    assert_eq!(iotx(&["connect", "--no-such-option"]).status, 2);
+}
+
+#[test]
+fn what_a_server_sends_does_not_move_the_cursor() {
+    let running = Running::start(options());
+    let mut arguments = with(
+        secret_device(&running.url("mqtts")),
+        &[
+            "--do",
+            "sub /{pk}/{dn}/user/get",
+            "--do",
+            "wait 1 within 20s",
+        ],
+    );
+    arguments.remove(0);
+    let texts: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let child = spawn(&mut command(&texts));
+    wait_until("subscribed", || running.saw("subscribe"));
+    publish(
+        &running,
+        &format!("/{PRODUCT_KEY}/{DEVICE_NAME}/user/get"),
+        "a\u{1b}[2Jb\r",
+    );
+    let run = ended(child);
+    assert_eq!(run.status, 0, "{}", run.all());
+    assert!(
+        run.stdout.contains("a\u{fffd}[2Jb\u{fffd}"),
+        "{}",
+        run.all()
+    );
+    assert!(!run.stdout.contains('\u{1b}'));
+}
