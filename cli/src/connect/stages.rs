@@ -84,6 +84,9 @@ impl Dialing for WatchedDialing {
                 Ok(Some(link)) => {
                     let last = self.stage.unwrap_or(Stage::Connect);
                     self.passed(last);
+                    if last == Stage::Resolve {
+                        self.passed(Stage::Connect);
+                    }
                     let _ = self.news.send(News::Open {
                         at: Instant::now(),
                         tls: link.tls(),

@@ -1,6 +1,7 @@
 //! `iotx connect`.
 
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::Command;
 
 use serde_json::json;
 
@@ -191,11 +192,14 @@ fn rrpc_requests_are_answered() {
         run.of_kind("rrpc")[0],
         json!({"event": "rrpc", "ok": true, "topic": answer})
     );
-    let (events, _) = running.platform.events.since(0);
-    let sent = events
-        .iter()
-        .find(|event| event["event"] == "publish" && event["topic"] == answer.as_str());
-    assert_eq!(sent.expect("the answer")["payload"], "all fine");
+    wait_until("the answer", || {
+        let (events, _) = running.platform.events.since(0);
+        events.iter().any(|event| {
+            event["event"] == "publish"
+                && event["topic"] == answer.as_str()
+                && event["payload"] == "all fine"
+        })
+    });
 }
 
 #[test]
@@ -250,22 +254,17 @@ fn ctrl_c_ends_with_disconnect() {
     let mut arguments = with(secret_device(&running.url("mqtts")), &["--do", "sleep 10m"]);
     arguments.remove(0);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let child = spawn(command(&arguments).stdin(Stdio::null()));
-    wait_until("connected", || running.saw("connack"));
-    wait_until("online", || {
-        running.control(&json!({"cmd": "devices"}))["devices"]
-            .as_array()
-            .is_some_and(|all| !all.is_empty())
-    });
-    // The client has CONNACK a moment later; a signal before that is an interrupted connect.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    let mut child = spawn(&mut command(&arguments));
+    let mut lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
+    let connected = lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("connack")));
+    assert!(connected.is_some(), "connects");
     let killed = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(killed.expect("kill").success());
-    let run = ended(child);
-    assert_eq!(run.status, 130, "{}", run.all());
-    assert!(run.stdout.ends_with("disconnected\n"), "{}", run.all());
+    let rest: Vec<String> = lines.map(|line| line.expect("line")).collect();
+    assert_eq!(rest, ["disconnected"]);
+    assert_eq!(ended(child).status, 130);
     wait_until("DISCONNECT", || running.saw("disconnect"));
 }
 
