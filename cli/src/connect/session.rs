@@ -90,6 +90,7 @@ pub struct Session<'a> {
     pending: Vec<u16>,
     refused: bool,
     lost: bool,
+    losses: u32,
 }
 
 impl<'a> Session<'a> {
@@ -120,6 +121,7 @@ impl<'a> Session<'a> {
             pending: Vec::new(),
             refused: false,
             lost: false,
+            losses: 0,
         })
     }
 
@@ -232,9 +234,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether the connection stands.
-    pub fn is_online(&self) -> bool {
-        self.client.is_online()
+    /// How often the connection was lost.
+    pub fn losses(&self) -> u32 {
+        self.losses
     }
 
     fn take(&mut self, news: News) {
@@ -284,6 +286,7 @@ impl<'a> Session<'a> {
             }
             News::Lost(reason) => {
                 self.lost = true;
+                self.losses += 1;
                 self.output.event(
                     "lost",
                     json!({"text": reason}),

@@ -1,12 +1,13 @@
 //! The stages of a connection with their times: a look over the shoulder of the transport.
 
+use std::net::IpAddr;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use iotx::hal::diagnostics::{Failure, Stage, TlsInfo};
 use iotx::hal::tls;
-use iotx::transport::{DialBounds, Dialer, Dialing, HalDialer, Link, Target};
+use iotx::transport::{DialBounds, Dialer, Dialing, HalDialer, Link, Security, Target};
 
 use super::host::News;
 use crate::account::certificate::Summary;
@@ -43,9 +44,34 @@ pub struct Watched {
 struct WatchedDialing {
     inner: Box<dyn Dialing>,
     news: Sender<News>,
-    /// The stage under way; `None` before the first step.
-    stage: Option<Stage>,
+    /// The stages of this target, in order.
+    stages: Vec<&'static str>,
+    /// Which of them is under way.
+    at: usize,
     since: Instant,
+}
+
+/// The stages that a connection to `target` has.
+fn stages_of(target: &Target) -> Vec<&'static str> {
+    let first = match &target.proxy {
+        // Where a proxy is, is its own affair.
+        Some(_) => true,
+        None => {
+            let host = target.host.to_str();
+            host.is_ok_and(|host| host.parse::<IpAddr>().is_err())
+        }
+    };
+    let tls = matches!(target.security, Security::Tls { .. });
+    [
+        (first, "resolve"),
+        (true, "tcp"),
+        (target.proxy.is_some(), "proxy"),
+        (tls, "tls"),
+        (target.websocket.is_some(), "websocket"),
+    ]
+    .into_iter()
+    .filter_map(|(has, name)| has.then_some(name))
+    .collect()
 }
 
 impl Dialer for Watched {
@@ -58,19 +84,31 @@ impl Dialer for Watched {
         Ok(Box::new(WatchedDialing {
             inner: HalDialer.dial(target, bounds).map_err(told)?,
             news: self.news.clone(),
-            stage: None,
+            stages: stages_of(target),
+            at: 0,
             since: Instant::now(),
         }))
     }
 }
 
 impl WatchedDialing {
-    fn passed(&mut self, stage: Stage) {
+    /// Stage number `next` is under way now. Those that one step went through took no time that could be told.
+    fn reached(&mut self, next: usize) {
         let now = Instant::now();
-        let _ = self.news.send(News::Stage(Passed {
-            name: word(stage),
-            time: now.duration_since(self.since),
-        }));
+        if next == self.at {
+            return;
+        }
+        // A handshake that begins anew on another connection goes back.
+        for index in self.at..next {
+            let _ = self.news.send(News::Stage(Passed {
+                name: self.stages[index],
+                time: match index == self.at {
+                    true => now.duration_since(self.since),
+                    false => Duration::ZERO,
+                },
+            }));
+        }
+        self.at = next;
         self.since = now;
     }
 }
@@ -79,14 +117,10 @@ impl Dialing for WatchedDialing {
     fn step(&mut self, wait_ms: u32) -> Result<Option<Arc<dyn Link>>, Failure> {
         let end = Instant::now() + Duration::from_millis(wait_ms.into());
         loop {
-            // Without waiting, so that no two stages fall into one step.
+            // Without waiting, so that no two stages fall into one step where they take their time.
             match self.inner.step(0) {
                 Ok(Some(link)) => {
-                    let last = self.stage.unwrap_or(Stage::Connect);
-                    self.passed(last);
-                    if last == Stage::Resolve {
-                        self.passed(Stage::Connect);
-                    }
+                    self.reached(self.stages.len());
                     let _ = self.news.send(News::Open {
                         at: Instant::now(),
                         tls: link.tls(),
@@ -94,20 +128,13 @@ impl Dialing for WatchedDialing {
                     return Ok(Some(link));
                 }
                 Ok(None) => {
-                    let stage = self.inner.stage();
-                    match self.stage {
-                        Some(before) if word(before) != word(stage) => {
-                            self.passed(before);
-                            let skipped = !matches!(stage, Stage::Connect | Stage::Traffic);
-                            if before == Stage::Resolve && skipped {
-                                // Connected within the step that had the address.
-                                self.passed(Stage::Connect);
-                            }
-                        }
-                        Some(_) => std::thread::sleep(PAUSE),
-                        None => {}
+                    let name = word(self.inner.stage());
+                    let place = self.stages.iter().position(|stage| *stage == name);
+                    let next = place.unwrap_or(self.at);
+                    if next == self.at {
+                        std::thread::sleep(PAUSE);
                     }
-                    self.stage = Some(stage);
+                    self.reached(next);
                 }
                 Err(failure) => {
                     let _ = self.news.send(News::Failed(failure.clone()));

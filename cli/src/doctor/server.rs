@@ -336,7 +336,7 @@ fn steady(session: &mut Session<'_>, watch: Duration) -> Finding {
     let end = Instant::now() + watch;
     while Instant::now() < end && !session.stopped() {
         session.look(50);
-        if !session.is_online() {
+        if session.losses() > 0 {
             return Finding::bad(
                 CHECK,
                 "The server ends the connection right after it was accepted.",

@@ -311,7 +311,7 @@ fn connect_is_not_answered() {
 fn the_connection_does_not_stay() {
     let running = Running::with_faults(&["close-after=50"]);
     let next = one_bad(
-        &device(&running.url("mqtts")),
+        &set(device(&running.url("mqtts")), "--watch-ms", "20000"),
         "session",
         "right after it was accepted",
     );
