@@ -431,7 +431,7 @@ impl Ready {
                 write_max: 1 << 20,
                 read_max: 1 << 20,
                 inflight_max: 128,
-                request_timeout_ms: 5_000,
+                request_timeout_ms: u64::from(bound_ms.min(10_000)),
                 // Announced is twice the time between pings.
                 keepalive_ms: u64::from(account.keep_alive) * 500,
             },

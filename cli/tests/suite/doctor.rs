@@ -19,7 +19,7 @@ fn device(url: &str) -> Vec<String> {
         "--watch-ms",
         "300",
         "--timeout",
-        "5",
+        "15",
         "--ca",
         &in_pki("root.crt"),
         "--url",
@@ -43,7 +43,7 @@ fn certified(url: &str, cert: &str, key: &str) -> Vec<String> {
         "--watch-ms",
         "300",
         "--timeout",
-        "5",
+        "15",
         "--ca",
         &in_pki("root.crt"),
         "--url",
@@ -299,12 +299,16 @@ fn every_connack_is_explained() {
 fn connect_is_not_answered() {
     let running = Running::with_faults(&["no-connack"]);
     one_bad(
-        &device(&running.url("mqtts")),
+        &set(device(&running.url("mqtts")), "--timeout", "4"),
         "connack",
         "does not answer CONNECT in time",
     );
     let running = Running::with_faults(&["garbage-connack"]);
-    one_bad(&device(&running.url("mqtts")), "connack", "CONNECT");
+    one_bad(
+        &set(device(&running.url("mqtts")), "--timeout", "4"),
+        "connack",
+        "CONNECT",
+    );
 }
 
 #[test]
