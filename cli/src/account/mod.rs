@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use iotx::credentials::{self, Connect, Fields, Transport};
 use iotx::device::endpoint::{self, Endpoint};
 use iotx::device::{Callback, Config, ConnectBounds, Reconnect};
 use iotx::hal::tls::{Credentials, Identity, PreSharedKey, roots};
 use iotx::mqtt::{Limits, Login, topic};
-use iotx::sign::{FIXED_TIMESTAMP, SignMethod, platform};
+use iotx::sign::SignMethod;
 use iotx::transport::{DialBounds, Proxy, Security, Target, WebSocket};
 use zeroize::Zeroizing;
 
@@ -79,12 +80,18 @@ pub struct Account {
     /// Client id, without the parameters between bars (with them for --scheme raw).
     #[arg(long)]
     pub client_id: Option<String>,
-    /// Digest of the signature.
-    #[arg(long, value_enum, default_value = "hmacsha256")]
-    pub method: Method,
+    /// Digest of the signature [default: hmacsha256].
+    #[arg(long, value_enum)]
+    pub method: Option<Method>,
     /// Timestamp to sign, milliseconds.
     #[arg(long)]
     pub timestamp: Option<u64>,
+    /// Id of a purchased instance.
+    #[arg(long, default_value = "")]
+    pub instance_id: String,
+    /// Additional pairs NAME=VALUE of the client id, parted by commas.
+    #[arg(long, default_value = "")]
+    pub customize_info: String,
     /// File with the device secret; - for standard input.
     #[arg(long)]
     pub secret_file: Option<PathBuf>,
@@ -172,13 +179,11 @@ impl Account {
                 "only one secret can come from standard input",
             ));
         }
-        let product_key = self.product_key.clone();
-        let device_name = self.device_name.clone();
         let mut certificate = None;
         let mut secret = None;
         let mut credentials = Credentials::None;
         if self.has_certificate() {
-            let files = self.certificate_files(&product_key, &device_name)?;
+            let files = self.certificate_files()?;
             let certificate_pem = read_file(&files.0, "certificate")?;
             certificate = Some(certificate_pem.clone());
             let key_password = match &self.key_password_file {
@@ -195,49 +200,44 @@ impl Account {
                 key_password,
             });
         }
-        let url = match &self.url {
-            Some(url) => url.clone(),
-            None => self.default_url(&product_key)?,
+        let given = match &self.url {
+            Some(url) => Some(endpoint::parse(url).map_err(Problem::input)?),
+            None => None,
         };
-        let endpoint = endpoint::parse(&url).map_err(Problem::input)?;
-        let names = (product_key.as_str(), device_name.as_str());
-        let mut login = match self.scheme {
-            Scheme::Secret | Scheme::Psk => {
-                let read = self.read(&self.secret_file, "device secret", "--secret-file")?;
-                if self.scheme == Scheme::Psk {
-                    let psk =
-                        platform::psk(SignMethod::HmacSha256, read.as_bytes(), names.0, names.1);
-                    credentials = Credentials::PreSharedKey(PreSharedKey {
-                        identity: psk.identity,
-                        key: Zeroizing::new(psk.key.as_bytes().to_vec()),
-                    });
-                }
-                let login = self.signed(&read, names, endpoint.tls);
-                secret = Some(read);
-                login
+        let (login, endpoint) = if self.scheme == Scheme::Raw {
+            if let Some(file) = &self.secret_file {
+                secret = Some(secret::read(file, "device secret")?);
             }
-            Scheme::X509 | Scheme::PrivateCa => self.certified(names),
-            Scheme::Connwl => self.token(names)?,
-            Scheme::Raw => {
-                if let Some(file) = &self.secret_file {
-                    secret = Some(secret::read(file, "device secret")?);
-                }
-                Login {
-                    client_id: self
-                        .client_id
-                        .clone()
-                        .ok_or_else(|| Problem::input("--scheme raw needs --client-id"))?,
-                    username: self.username.clone().unwrap_or_default(),
-                    password: match &self.password_file {
-                        Some(file) => secret::read(file, "password")?,
-                        None => Zeroizing::default(),
-                    },
-                    clean_session: true,
-                    omit_empty: true,
-                }
+            let endpoint = given.ok_or_else(|| Problem::input("--scheme raw needs --url"))?;
+            (self.raw()?, endpoint)
+        } else {
+            if matches!(self.scheme, Scheme::Secret | Scheme::Psk) {
+                secret = Some(self.read(&self.secret_file, "device secret", "--secret-file")?);
             }
+            let made =
+                self.parameters(secret.as_deref().map_or("", |text| text), given.as_ref())?;
+            if let Some(psk) = made.psk {
+                credentials = Credentials::PreSharedKey(PreSharedKey {
+                    identity: psk.identity,
+                    key: Zeroizing::new(psk.key.as_bytes().to_vec()),
+                });
+            }
+            let login = Login {
+                client_id: made.client_id,
+                username: made.username,
+                password: made.password,
+                clean_session: !self.keep_session,
+                omit_empty: false,
+            };
+            let endpoint = given.unwrap_or(Endpoint {
+                host: made.host,
+                port: made.port,
+                port_given: false,
+                tls: true,
+                path: None,
+            });
+            (login, endpoint)
         };
-        login.clean_session = !self.keep_session;
         let ca_pem = match &self.ca {
             Some(file) => String::from_utf8(read_file(file, "CA file")?)
                 .map_err(|_| Problem::input("the CA file is not PEM"))?,
@@ -251,8 +251,8 @@ impl Account {
             ca_pem,
             secret,
             certificate,
-            product_key,
-            device_name,
+            product_key: self.product_key.clone(),
+            device_name: self.device_name.clone(),
         })
     }
 
@@ -260,36 +260,15 @@ impl Account {
         matches!(self.scheme, Scheme::X509 | Scheme::PrivateCa) || self.cert.is_some()
     }
 
-    fn certificate_files(
-        &self,
-        product_key: &str,
-        device_name: &str,
-    ) -> Result<(PathBuf, PathBuf), Problem> {
+    fn certificate_files(&self) -> Result<(PathBuf, PathBuf), Problem> {
         match (&self.cert_dir, &self.cert, &self.key) {
             (Some(folder), None, None) => {
-                let found = directory::find(folder, product_key, device_name)?;
+                let found = directory::find(folder, &self.product_key, &self.device_name)?;
                 // Who the device is, the server tells it; the names of the files only chose them.
                 Ok((found.certificate, found.key))
             }
             (None, Some(cert), Some(key)) => Ok((cert.clone(), key.clone())),
             _ => Err(Problem::input("give --cert and --key, or --cert-dir alone")),
-        }
-    }
-
-    fn default_url(&self, product_key: &str) -> Result<String, Problem> {
-        let region = &self.region;
-        match self.scheme {
-            Scheme::X509 | Scheme::PrivateCa => {
-                Ok("mqtts://x509.itls.cn-shanghai.aliyuncs.com:1883".to_owned())
-            }
-            Scheme::Raw => Err(Problem::input("--scheme raw needs --url")),
-            _ if product_key.is_empty() => Err(Problem::input("--product-key or --url is needed")),
-            Scheme::Psk => Ok(format!(
-                "mqtts://{product_key}.itls.{region}.aliyuncs.com:1883"
-            )),
-            Scheme::Secret | Scheme::Connwl => Ok(format!(
-                "mqtts://{product_key}.iot-as-mqtt.{region}.aliyuncs.com:443"
-            )),
         }
     }
 
@@ -305,76 +284,76 @@ impl Account {
         }
     }
 
-    /// A device with a secret (spec signing.md §2).
-    fn signed(&self, secret: &str, (product_key, device_name): (&str, &str), tls: bool) -> Login {
-        let own = match &self.client_id {
-            Some(id) => id.clone(),
-            None => format!("{product_key}.{device_name}"),
-        };
-        let stamp = self
-            .timestamp
-            .map_or(FIXED_TIMESTAMP.to_owned(), |t| t.to_string());
-        let method = self.method.sign();
-        let password = platform::connect_password(
-            method,
-            secret.as_bytes(),
-            product_key.as_bytes(),
-            device_name.as_bytes(),
-            Some(own.as_bytes()),
-            Some(stamp.as_bytes()),
-        );
-        Login {
-            client_id: format!(
-                "{own}|securemode={},signmethod={},timestamp={stamp},ext=1|",
-                if tls { 2 } else { 3 },
-                method.as_str()
-            ),
-            username: format!("{device_name}&{product_key}"),
-            password,
-            clean_session: true,
-            omit_empty: false,
-        }
-    }
-
-    fn certified(&self, (product_key, device_name): (&str, &str)) -> Login {
-        let params = if product_key.is_empty() || device_name.is_empty() {
-            platform::x509_unknown()
-        } else {
-            let own = match &self.client_id {
-                Some(id) => id.clone(),
-                None => format!("{product_key}.{device_name}"),
-            };
-            let stamp = self.timestamp.map(|t| t.to_string());
-            let method = self.method.sign();
-            platform::x509_known(&own, method, stamp.as_deref(), product_key, device_name)
-        };
-        Login {
-            client_id: params.client_id,
-            username: params.username,
-            password: params.password,
-            clean_session: true,
-            omit_empty: false,
-        }
-    }
-
-    fn token(&self, (product_key, device_name): (&str, &str)) -> Result<Login, Problem> {
-        let text = self.read(&self.token_file, "token file", "--token-file")?;
-        let (kept, token) = match text.split_once('\n') {
-            Some((id, token)) => (Some(id.trim().to_owned()), token.trim()),
-            None => (None, text.trim()),
-        };
-        let Some(client_id) = self.client_id.clone().or(kept) else {
-            return Err(Problem::input(
-                "the token file has no client id; give --client-id",
-            ));
-        };
-        let params = platform::connwl(&client_id, product_key, device_name, token);
+    /// MQTT parameters as they are given.
+    fn raw(&self) -> Result<Login, Problem> {
         Ok(Login {
-            client_id: params.client_id,
-            username: params.username,
-            password: params.password,
-            clean_session: true,
-            omit_empty: false,
+            client_id: self
+                .client_id
+                .clone()
+                .ok_or_else(|| Problem::input("--scheme raw needs --client-id"))?,
+            username: self.username.clone().unwrap_or_default(),
+            password: match &self.password_file {
+                Some(file) => secret::read(file, "password")?,
+                None => Zeroizing::default(),
+            },
+            clean_session: !self.keep_session,
+            omit_empty: true,
+        })
+    }
+
+    /// Connect parameters of the scheme.
+    fn parameters(&self, secret: &str, given: Option<&Endpoint>) -> Result<Connect, Problem> {
+        let name = match self.scheme {
+            Scheme::X509 | Scheme::PrivateCa => "x509",
+            Scheme::Psk => "psk",
+            Scheme::Connwl => "connwl",
+            Scheme::Secret | Scheme::Raw => "device-secret",
+        };
+        let scheme = credentials::by_name(name)
+            .ok_or_else(|| Problem::input(format!("the library has no scheme {name}")))?;
+        let (kept, token) = match self.scheme {
+            Scheme::Connwl => self.token()?,
+            _ => (None, Zeroizing::default()),
+        };
+        let client_id = self.client_id.clone().or(kept).unwrap_or_default();
+        let timestamp = self
+            .timestamp
+            .map_or(String::new(), |stamp| stamp.to_string());
+        let (tls, websocket) = given.map_or((true, false), |endpoint| {
+            (endpoint.tls, endpoint.path.is_some())
+        });
+        let fields = Fields {
+            product_key: &self.product_key,
+            device_name: &self.device_name,
+            device_secret: secret,
+            device_token: &token,
+            client_id: &client_id,
+            timestamp: &timestamp,
+            customize_info: &self.customize_info,
+            instance_id: &self.instance_id,
+            method: self.method.map(Method::sign),
+            region: &self.region,
+            transport: match (tls, websocket) {
+                (true, false) => Transport::Tls,
+                (false, false) => Transport::Tcp,
+                (true, true) => Transport::Wss,
+                (false, true) => Transport::Ws,
+            },
+            has_certificate: self.has_certificate(),
+            ..Fields::default()
+        };
+        credentials::connect(scheme, &fields).map_err(|refused| Problem::input(refused.text))
+    }
+
+    /// Client id and token of a registration without pre-registration.
+    fn token(&self) -> Result<(Option<String>, Zeroizing<String>), Problem> {
+        let text = self.read(&self.token_file, "token file", "--token-file")?;
+        Ok(match text.split_once('\n') {
+            Some((id, token)) => (
+                Some(id.trim().to_owned()),
+                Zeroizing::new(token.trim().to_owned()),
+            ),
+            None => (None, text),
         })
     }
 

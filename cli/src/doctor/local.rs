@@ -19,7 +19,7 @@ const SOON: i64 = 30 * 24 * 3600;
 /// All of them. `now` is the clock of the device, Unix time.
 pub fn check(account: &Account, ready: &Ready, now: i64) -> Vec<Finding> {
     let mut findings = Vec::new();
-    findings.extend(names(account, ready));
+    findings.extend(names(account));
     findings.extend(secret(ready));
     findings.extend(certificate(account, ready, now));
     findings.extend(parameters(ready));
@@ -28,10 +28,11 @@ pub fn check(account: &Account, ready: &Ready, now: i64) -> Vec<Finding> {
     findings
 }
 
-fn names(account: &Account, ready: &Ready) -> Option<Finding> {
+/// Product key and device name; `None` where there need be none.
+pub fn names(account: &Account) -> Option<Finding> {
     const CHECK: &str = "names";
     let next = "Copy product key and device name from the device's page in the console.";
-    let (product_key, device_name) = (&ready.product_key, &ready.device_name);
+    let (product_key, device_name) = (&account.product_key, &account.device_name);
     let raw = account.scheme == Scheme::Raw;
     let certified = matches!(account.scheme, Scheme::X509 | Scheme::PrivateCa);
     if product_key.is_empty() && device_name.is_empty() && (raw || certified) {

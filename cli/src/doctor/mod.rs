@@ -87,12 +87,14 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<(), Problem> {
     let ready = match account.ready() {
         Ok(ready) => ready,
         Err(problem) => {
-            let text = sentence(&problem.text);
-            report.add(&Finding::bad(
-                "options",
-                text,
-                "Correct this first; nothing else was looked at.",
-            ));
+            let named = local::names(account).filter(|names| names.verdict == Verdict::Bad);
+            report.add(&named.unwrap_or_else(|| {
+                Finding::bad(
+                    "options",
+                    sentence(&problem.text),
+                    "Correct this first; nothing else was looked at.",
+                )
+            }));
             return report.end();
         }
     };

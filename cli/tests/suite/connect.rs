@@ -1,9 +1,12 @@
 //! `iotx connect`.
 
-use std::io::{BufRead, BufReader};
-use std::process::Command;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
+use sha2::Sha256;
 
 use crate::support::*;
 
@@ -330,4 +333,124 @@ fn what_a_server_sends_does_not_move_the_cursor() {
         run.all()
     );
     assert!(!run.stdout.contains('\u{1b}'));
+}
+
+/// A proxy that lets one connection through.
+fn proxy() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("port");
+    let port = listener.local_addr().expect("address").port();
+    std::thread::spawn(move || {
+        let (mut near, _) = listener.accept().expect("connection");
+        let mut request = Vec::new();
+        let mut byte = [0];
+        while !request.ends_with(b"\r\n\r\n") {
+            near.read_exact(&mut byte).expect("request");
+            request.push(byte[0]);
+        }
+        let text = String::from_utf8(request).expect("text");
+        let server = text.strip_prefix("CONNECT ").expect("CONNECT");
+        let mut far =
+            TcpStream::connect(server.split(' ').next().expect("server")).expect("server");
+        near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("answer");
+        let (mut from, mut to) = (
+            near.try_clone().expect("clone"),
+            far.try_clone().expect("clone"),
+        );
+        std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+        let _ = std::io::copy(&mut far, &mut near);
+    });
+    port
+}
+
+#[test]
+fn a_proxy_is_a_stage() {
+    let running = Running::start(options());
+    let through = format!("http://127.0.0.1:{}", proxy());
+    let run = run(&with(
+        secret_device(&running.url("wss")),
+        &["--proxy", &through],
+    ));
+    assert_eq!(run.status, 0, "{}", run.all());
+    let want = ["resolve", "tcp", "proxy", "tls", "websocket", "connack"];
+    assert_eq!(stages(&run), want);
+}
+
+#[test]
+fn a_pre_shared_key_signs_in() {
+    // The key by the documented rule, with a signer that is not the library's.
+    let identity = format!("devicename|hmacsha256|{PRODUCT_KEY}&{DEVICE_NAME}|2524608000000");
+    let content = format!("id{PRODUCT_KEY}&{DEVICE_NAME}timestamp2524608000000");
+    let mut mac = Hmac::<Sha256>::new_from_slice(device_secret().as_bytes()).expect("any length");
+    mac.update(content.as_bytes());
+    let digest: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    let key: String = digest.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let folder = scratch("psk");
+    let write = |name: &str, content: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, content).expect("file");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let pairs = write("pairs", format!("{identity}:{key}\n"));
+    let port = TcpListener::bind("127.0.0.1:0")
+        .expect("port")
+        .local_addr()
+        .expect("address")
+        .port();
+    let config = write(
+        "mosquitto.conf",
+        format!(
+            "listener {port} 127.0.0.1\npsk_file {pairs}\npsk_hint hint\nallow_anonymous true\nuser root\n"
+        ),
+    );
+    let program = [
+        "/usr/sbin/mosquitto",
+        "/usr/bin/mosquitto",
+        "/usr/local/sbin/mosquitto",
+    ]
+    .into_iter()
+    .find(|path| std::path::Path::new(path).exists())
+    .expect("mosquitto is installed");
+    let mut broker = Command::new(program)
+        .args(["-c", &config])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("mosquitto starts");
+    wait_until("mosquitto listens", || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    let arguments = with(
+        secret_device(&format!("mqtts://localhost:{port}")),
+        &[
+            "--scheme",
+            "psk",
+            "--do",
+            "sub a/b 1",
+            "--do",
+            "pub1 a/b x",
+            "--do",
+            "wait 1 within 10s",
+        ],
+    );
+    let good = run(&arguments);
+    let mut wrong = arguments.clone();
+    wrong[7] = file("wrong", "another secret");
+    let refused = run(&wrong);
+    broker.kill().expect("mosquitto ends");
+    broker.wait().expect("mosquitto ends");
+    assert_eq!(good.status, 0, "{}", good.all());
+    let tls = &good.of_kind("tls")[0];
+    assert!(
+        tls["suite"]
+            .as_str()
+            .is_some_and(|suite| suite.contains("PSK")),
+        "{tls}"
+    );
+    assert_eq!(tls["chain"], json!([]));
+    assert_eq!(refused.status, 4, "{}", refused.all());
 }
