@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use iotx::device::{Callback, Client, OutMessage};
-use iotx::hal::diagnostics::{Failure, Stage};
+use iotx::hal::diagnostics::{Failure, Stage, TlsInfo};
 use iotx::state;
 use serde_json::{Value, json};
 
@@ -147,6 +147,9 @@ impl<'a> Session<'a> {
                     }
                     News::Failed(failure) => {
                         self.chain = chain_seen();
+                        if failure.stage == Stage::TlsVerify {
+                            self.show_refused_chain();
+                        }
                         transport = Some(failure);
                     }
                     News::Connected {
@@ -180,25 +183,39 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn show_tls(&self, info: &iotx::hal::diagnostics::TlsInfo) {
-        let chain: Vec<Value> = self.chain.iter().map(Summary::to_json).collect();
-        let mut text = format!("                      {}", tls_text(info));
-        for certificate in &self.chain {
-            let from = date(certificate.not_before);
-            let to = date(certificate.not_after);
-            let (subject, issuer) = (&certificate.subject, &certificate.issuer);
-            text.push_str(&format!(
-                "\n                      {subject}, by {issuer}, {from} to {to}"
-            ));
-        }
+    fn show_tls(&self, info: &TlsInfo) {
         self.output.event(
             "tls",
             json!({
                 "version": info.version, "suite": info.suite, "resumed": info.resumed,
-                "server_name": info.server_name, "dates_ignored": info.dates_ignored, "chain": chain,
+                "server_name": info.server_name, "dates_ignored": info.dates_ignored,
+                "chain": self.chain_json(),
             }),
-            &text,
+            &format!("{:22}{}{}", "", tls_text(info), self.chain_text()),
         );
+    }
+
+    /// The chain of a server that was not trusted.
+    fn show_refused_chain(&self) {
+        if !self.chain.is_empty() {
+            let text = format!("not trusted:{}", self.chain_text());
+            self.output
+                .event("chain", json!({"chain": self.chain_json()}), &text);
+        }
+    }
+
+    fn chain_json(&self) -> Vec<Value> {
+        self.chain.iter().map(Summary::to_json).collect()
+    }
+
+    fn chain_text(&self) -> String {
+        let line = |certificate: &Summary| {
+            let from = date(certificate.not_before);
+            let to = date(certificate.not_after);
+            let (subject, issuer) = (&certificate.subject, &certificate.issuer);
+            format!("\n{:22}{subject}, by {issuer}, {from} to {to}", "")
+        };
+        self.chain.iter().map(line).collect()
     }
 
     fn await_identity(&mut self, since: Instant) {

@@ -91,6 +91,20 @@ fn tls_shows_version_suite_and_chain() {
 }
 
 #[test]
+fn the_chain_of_a_server_that_is_not_trusted() {
+    let running = Running::with_server_cert("server-expired");
+    let run = run(&secret_device(&running.url("mqtts")));
+    assert_eq!(run.status, 4, "{}", run.all());
+    let chain = &run.of_kind("chain")[0]["chain"];
+    let ends = |place: usize| chain[place]["not_after"].as_str().expect("date");
+    assert!(
+        ends(0) < ends(1),
+        "the first is the one that expired: {chain}"
+    );
+    assert!(run.of_kind("tls").is_empty());
+}
+
+#[test]
 fn a_session_is_resumed_the_second_time() {
     let running = Running::start(options());
     let run = run(&with(secret_device(&running.url("mqtts")), &["--again"]));
@@ -133,7 +147,7 @@ fn a_certificate_device_is_told_who_it_is() {
         run.events().last().expect("events")["event"],
         "disconnected"
     );
-    assert!(running.saw("disconnect"));
+    wait_until("DISCONNECT", || running.saw("disconnect"));
 }
 
 #[test]

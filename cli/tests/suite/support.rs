@@ -147,9 +147,14 @@ impl Running {
         execute(&self.platform, command).expect("control command")
     }
 
-    pub fn saw(&self, kind: &str) -> bool {
+    pub fn count(&self, kind: &str) -> usize {
         let (events, _) = self.platform.events.since(0);
-        events.iter().any(|event| event["event"] == kind)
+        let of_kind = events.iter().filter(|event| event["event"] == kind);
+        of_kind.count()
+    }
+
+    pub fn saw(&self, kind: &str) -> bool {
+        self.count(kind) > 0
     }
 }
 
