@@ -2,7 +2,7 @@
 #
 #   make deps                check the tools, install what is missing (Debian, Ubuntu)
 #   make build               build/lib (libiotx and libiotx_hal, static and shared), build/bin (examples,
-#                            local platform)
+#                            local platform, command-line tool)
 #   make demo [CERT=...]     run the X.509 example against the local platform;
 #                            CERT=expired|not-yet|wrong-host|unknown-ca shows the refusal
 #   make test                every test; the counts are in the last lines
@@ -46,20 +46,22 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 RUST_SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src include -type f 2>/dev/null)
+CLI_SOURCES := $(shell find cli -type f)
 PLATFORM_SOURCES := Cargo.toml Cargo.lock $(shell find tests/platform -type f -not -path '*/target/*')
 EXAMPLE_SOURCES := $(wildcard c_examples/*.c c_examples/*.h) c_examples/CMakeLists.txt
 HEADERS := $(wildcard include/*.h)
 
-.PHONY: deps build libraries examples platform demo test fuzz sanitize soak lint bench small small-std install deb clean
+.PHONY: deps build libraries examples platform cli demo test fuzz sanitize soak lint bench small small-std install deb clean
 
 deps:
 	@cmake/deps.sh $(BUILD)
 
 build: deps
-	@$(MAKE) --no-print-directory libraries platform examples
+	@$(MAKE) --no-print-directory libraries platform cli examples
 
 libraries: $(BUILD)/lib/libiotx.a
 platform: $(BUILD)/bin/iotx-platform
+cli: $(BUILD)/bin/iotx
 examples: $(BUILD)/bin/mqtt_example
 
 $(BUILD)/lib/libiotx.a: $(RUST_SOURCES) cmake/exports.txt cmake/build-libraries.sh cmake/link-libraries.sh cmake/core-archive.sh
@@ -71,6 +73,12 @@ $(BUILD)/bin/iotx-platform: $(PLATFORM_SOURCES)
 	@$(CARGO) build --locked --release -p iotx-platform
 	@mkdir -p $(BUILD)/bin
 	@install -m 755 $(TARGET_DIR)/release/iotx-platform $@
+
+$(BUILD)/bin/iotx: $(RUST_SOURCES) $(CLI_SOURCES)
+	@echo "== command-line tool"
+	@$(CARGO) build --locked --release -p iotx-cli
+	@mkdir -p $(BUILD)/bin
+	@install -m 755 $(TARGET_DIR)/release/iotx $@
 
 $(BUILD)/bin/mqtt_example: $(BUILD)/lib/libiotx.a $(EXAMPLE_SOURCES) $(HEADERS)
 	@echo "== examples"

@@ -58,9 +58,11 @@ for name in iotx iotx_hal; do
 done
 # For ports that are archives: the SDK without HAL, and the default port.
 install -m 644 "$build/lib/libiotx_core.a" "$build/lib/libiotx_port.a" "$build/lib/iotx_take_port.rsp" "$to/$libdir/"
-if [ -x "$build/bin/iotx-platform" ]; then
-    install -D -m 755 "$build/bin/iotx-platform" "$to/bin/iotx-platform"
-fi
+for name in iotx-platform iotx; do
+    if [ -x "$build/bin/$name" ]; then
+        install -D -m 755 "$build/bin/$name" "$to/bin/$name"
+    fi
+done
 fill package.pc.in "$to/$libdir/pkgconfig/iotx.pc" iotx \
     "Core and HAL of the Aliyun Link SDK for C, with the same C API"
 fill package.pc.in "$to/$libdir/pkgconfig/iotx_hal.pc" iotx_hal \

@@ -12,7 +12,7 @@ use super::der;
 use super::extra_name;
 use super::mbed_resume::Validity;
 use super::server_name::ServerName;
-use super::{ClockPolicy, Options, lock};
+use super::{ClockPolicy, Options, lock, observer};
 
 /// Object identifier of the subjectAltName extension (RFC 5280 §4.2.1.6).
 const OID_SUBJECT_ALT_NAME: [u64; 4] = [2, 5, 29, 17];
@@ -65,6 +65,7 @@ impl Verifier {
         depth: i32,
         flags: &mut VerifyError,
     ) -> Result<(), Error> {
+        observer::tell(depth, der_of(certificate));
         let mut state = lock(&self.state);
         let dates = VerifyError::CERT_EXPIRED | VerifyError::CERT_FUTURE;
         if flags.intersects(dates) && dates_may_be_ignored(self.clock_policy) {

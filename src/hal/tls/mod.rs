@@ -39,6 +39,7 @@ mod mbed_signer;
 mod mbed_suites;
 mod mbed_verify;
 mod mbed_wire;
+mod observer;
 pub mod roots;
 mod server_name;
 mod session_store;
@@ -60,6 +61,7 @@ pub use clock::{ClockPolicy, LIBRARY_DATE, clock_policy, set_clock_policy};
 pub use credentials::{Credentials, Identity, PSK_IDENTITY_MAX, PSK_MAX, PreSharedKey};
 pub use crl::{append as append_crl, set_crl, to_pem as crl_to_pem};
 pub use handles::lookup;
+pub use observer::{ChainObserver, observe_chains};
 pub use server_name::ServerName;
 pub use session_store::{SessionKey, set_session_store};
 
