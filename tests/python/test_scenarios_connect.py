@@ -110,11 +110,11 @@ def stall(*before, server=None, script=None, states=(CLOSE, TIMEOUT), word):
 
 
 STALLS = {
-    "stall: in the resolver": stall(["resolver", {"delay_ms": 5000}], word="connect:"),
+    "stall: in the resolver": stall(["resolver", {"delay_ms": 5000}], word="resolve:"),
     "stall: in a connect that nobody answers": stall(["resolver", {"addresses": "127.0.0.5"}], server={"hole": "127.0.0.5"}, word="connect:"),
-    "stall: in the TLS handshake": stall(server={"plain": {2: mute}}, word="connect:"),
+    "stall: in the TLS handshake": stall(server={"plain": {2: mute}}, word="tls:"),
     "stall: half a TLS handshake": stall(
-        server={"plain": {2: lambda stream: (half_handshake(stream), mute(stream))}}, word="connect:"),
+        server={"plain": {2: lambda stream: (half_handshake(stream), mute(stream))}}, word="tls:"),
     "stall: waiting for CONNACK": stall(script=lost_then(broker(connack=b"")), word="connack:"),
 }
 

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use iotx_platform::auth::Rules;
 use iotx_platform::broker::DeliveryQos;
 use iotx_platform::control::execute;
+use iotx_platform::proxy::ProxyOptions;
+use iotx_platform::registration::RegistrationOptions;
 use iotx_platform::server::{Addresses, IdentityPush, Options, Platform};
-use iotx_platform::tls::{ClientCert, MaxVersion, TlsOptions};
+use iotx_platform::tls::{ClientCert, MaxVersion, Tickets, TlsOptions};
 use serde_json::{Value, json};
 
 /// How long anything may take that is expected to happen.
@@ -79,12 +81,16 @@ pub fn options() -> Options {
         listen_ws: Some("127.0.0.1:0".into()),
         listen_wss: Some("127.0.0.1:0".into()),
         ws_path: "/mqtt".into(),
+        listen_psk: None,
+        psk_suites: iotx_platform::psk::SUITES.into(),
+        proxy: ProxyOptions::default(),
         control: None,
         tls: TlsOptions {
             pki: pki().to_owned(),
             server_cert: "server".into(),
             client_cert: ClientCert::Optional,
             max_version: MaxVersion::Tls13,
+            tickets: Tickets::On,
         },
         devices: None,
         log: None,
@@ -97,6 +103,8 @@ pub fn options() -> Options {
         max_packet: 1 << 20,
         patience: Duration::from_secs(10),
         faults: Vec::new(),
+        registration: RegistrationOptions::default(),
+        page: None,
     }
 }
 
