@@ -89,6 +89,11 @@ typedef enum {
    A packet larger than `read_buffer_size` was skipped, and acknowledged if QoS 1.
    */
   IOTX_CLIENT_EVENT_MESSAGE_TOO_LARGE = 9,
+  /*
+   The platform has told the device who it is: `iotx_client_identity` has the names. Before the
+   message that told it reaches a handler.
+   */
+  IOTX_CLIENT_EVENT_IDENTITY = 10,
 } iotx_client_event_type_t;
 
 /*
@@ -484,7 +489,96 @@ typedef struct {
    Handed to it.
    */
   void *sign_context;
+  /*
+   How the device signs in to the platform: a number of `iotx_client_scheme_t`.
+   */
+  uint32_t scheme;
+  /*
+   How the connection is signed: a number of `iotx_sign_method_t`.
+   */
+  uint32_t sign_method;
+  /*
+   Token of a registration without pre-registration, at most 256 bytes.
+   */
+  const char *device_token;
+  /*
+   Time stamp to sign and send, milliseconds as text, at most 32 bytes; default: none, or that of the
+   SDK.
+   */
+  const char *timestamp;
+  /*
+   Pairs `name=value` for the client id, parted by commas, at most 256 bytes.
+   */
+  const char *customize_info;
+  /*
+   Instance of the platform, at most 64 bytes.
+   */
+  const char *instance_id;
+  /*
+   Region of a public instance; default `cn-shanghai`.
+   */
+  const char *region;
 } iotx_client_options_t;
+
+/*
+ What a client sends to sign in. Holds secrets: wipe it with `iotx_client_signed_clear`.
+ */
+typedef struct {
+  /*
+   `sizeof(iotx_client_signed_t)` of the program, set before the call.
+   */
+  size_t struct_size;
+  /*
+   Host name of the server.
+   */
+  char host[256];
+  /*
+   Client identifier of CONNECT.
+   */
+  char client_id[512];
+  /*
+   User name of CONNECT.
+   */
+  char username[256];
+  /*
+   Password of CONNECT.
+   */
+  char password[512];
+  /*
+   Identity of the pre-shared key; "" where there is none.
+   */
+  char psk_identity[264];
+  /*
+   The key, as the text that TLS takes as its bytes; "" where there is none.
+   */
+  char psk[80];
+  /*
+   TCP port.
+   */
+  uint32_t port;
+  /*
+   1: over TLS.
+   */
+  uint32_t tls;
+} iotx_client_signed_t;
+
+/*
+ Who the device is.
+ */
+typedef struct {
+  /*
+   `sizeof(iotx_client_identity_t)` of the program, set before the call.
+   */
+  size_t struct_size;
+  /*
+   Product key, at most 20 bytes and a NUL.
+   */
+  char product_key[24];
+  /*
+   Device name, at most 32 bytes and a NUL.
+   */
+  char device_name[40];
+} iotx_client_identity_t;
 
 /*
  Numbers of a client. Counts begin with the client and never fall.
@@ -896,6 +990,40 @@ int iotx_client_last_error(iotx_client_t *client,
                            int *code,
                            char *text,
                            size_t size);
+
+/*
+ What `iotx_client_create` with these options would sign in with, without making a client.
+
+ Reads no files and no clock, sends nothing. For other MQTT clients, and for looking. On failure
+ everything in `out` is zero and `iotx_client_last_error` with NULL tells the reason. Returns 0, or a code as
+ `iotx_client_create`; `STATE_USER_INPUT_OUT_RANGE` for text that does not fit. Any thread.
+
+ # Safety
+ As for `iotx_client_create`; `out` is NULL or has `struct_size` writable bytes.
+ */
+int iotx_client_sign(const iotx_client_options_t *options,
+                     iotx_client_signed_t *out);
+
+/*
+ Wipes what `iotx_client_sign` wrote. NULL is ignored.
+
+ # Safety
+ `signed` is NULL or points to an `iotx_client_signed_t`.
+ */
+void iotx_client_signed_clear(iotx_client_signed_t *signed_);
+
+/*
+ Who the platform said that the device is, with `IOTX_CLIENT_SCHEME_X509` and the others.
+
+ Returns 0; `STATE_USER_INPUT_NULL_POINTER`; `STATE_USER_INPUT_OUT_RANGE` for a size that no version has;
+ `STATE_USER_INPUT_INVALID` for a stale client, and as long as the platform has said nothing. Any thread,
+ in callbacks too.
+
+ # Safety
+ `identity` is NULL or has `struct_size` writable bytes.
+ */
+int iotx_client_identity(iotx_client_t *client,
+                         iotx_client_identity_t *identity);
 
 /*
  Writes the numbers of `client` to `*stats`, whose `struct_size` the program has set to

@@ -73,6 +73,11 @@ impl Entry {
     }
 }
 
+/// Product key and device name that the platform told a client.
+pub(super) fn identity(client: *const iotx_client_t) -> Option<(String, String)> {
+    find(client)?.host.identity()
+}
+
 fn description(code: i32) -> String {
     state::describe(code).to_string_lossy().into_owned()
 }
@@ -172,7 +177,7 @@ pub unsafe extern "C" fn iotx_client_create(
     })
 }
 
-fn refuse_creation(error: LastError) -> c_int {
+pub(super) fn refuse_creation(error: LastError) -> c_int {
     log::warn!("client refused: {} ({})", error.text, error.code);
     let code = error.code;
     CREATE_ERROR.set(error);

@@ -28,6 +28,8 @@ pub(super) struct ClientHost {
     on_event: Option<EventHandler>,
     connected_before: AtomicBool,
     notes: Mutex<Notes>,
+    /// Product key and device name that the platform told.
+    identity: Mutex<Option<(String, String)>>,
 }
 
 #[derive(Default)]
@@ -72,6 +74,7 @@ impl ClientHost {
             on_event,
             connected_before: AtomicBool::new(false),
             notes: Mutex::default(),
+            identity: Mutex::default(),
         }
     }
 
@@ -85,6 +88,13 @@ impl ClientHost {
         let mut notes = self.notes();
         notes.error.code = code;
         text.clone_into(&mut notes.error.text);
+    }
+
+    /// Product key and device name, once the platform has told them.
+    pub(super) fn identity(&self) -> Option<(String, String)> {
+        // Replaced as a whole.
+        let identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        identity.clone()
     }
 
     fn reason(&self) -> LastError {
@@ -210,8 +220,13 @@ impl Host for ClientHost {
 
     fn identity_received(&self, _payload: &CStr) {}
 
-    fn store_names(&self, _product_key: &str, _device_name: &str) {}
+    fn store_names(&self, product_key: &str, device_name: &str) {
+        let names = (product_key.to_owned(), device_name.to_owned());
+        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = Some(names);
+        self.event(Type::IOTX_CLIENT_EVENT_IDENTITY, 0);
+    }
 
+    /// None: version reports are the SDK's, not this API's.
     fn names(&self) -> Names {
         Names::default()
     }

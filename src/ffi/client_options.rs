@@ -9,15 +9,12 @@ use std::ptr;
 use zeroize::Zeroizing;
 
 use super::client_host::{self, EventHandler, LastError};
+use super::client_sign_in::{self, SignIn};
 use super::client_types::{iotx_client_data_t, iotx_client_options_t};
-use super::dev_sign_api::replaceable_hmac_sha256;
 use super::{client_tls, client_transport, cstr, store_api};
-use crate::device::endpoint::{self, Endpoint};
 use crate::device::{Config, ConnectBounds, Reconnect};
 use crate::hal::credential_file;
-use crate::mqtt::{Limits, Login, topic};
-use crate::sign::link_sdk::{self, Device, Domain, SecureMode};
-use crate::sign::{DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX};
+use crate::mqtt::{Limits, topic};
 use crate::state;
 use crate::transport::{DialBounds, Target};
 
@@ -30,7 +27,7 @@ const SIZE_MAX: usize = 4096;
 const ADDRESS_MS: u32 = 5_000;
 /// Least wait before an attempt, milliseconds.
 const RECONNECT_FLOOR_MS: u32 = 100;
-const URL_MAX: usize = 1024;
+pub(super) const URL_MAX: usize = 1024;
 const PATH_MAX: usize = 4096;
 /// MQTT strings carry a length of two bytes (MQTT 3.1.1 §1.5.3).
 pub(super) const STRING_MAX: usize = 65_535;
@@ -108,9 +105,17 @@ pub(super) unsafe fn read(options: *const iotx_client_options_t) -> Checked<iotx
 /// takes it.
 pub(super) unsafe fn build(options: &iotx_client_options_t) -> Checked<Built> {
     // SAFETY: the caller's promise.
-    let (login, endpoint) = unsafe { sign_in(options) }?;
-    // SAFETY: the caller's promise.
-    let security = unsafe { client_tls::security(options, endpoint.tls) }?;
+    let SignIn {
+        login,
+        endpoint,
+        psk,
+        platform,
+    } = unsafe { client_sign_in::sign_in(options) }?;
+    let security = match psk {
+        Some(psk) => client_sign_in::security(options, psk)?,
+        // SAFETY: the caller's promise.
+        None => unsafe { client_tls::security(options, endpoint.tls) }?,
+    };
     // SAFETY: the caller's promise.
     let websocket = unsafe { client_transport::websocket(options, &endpoint) }?;
     // SAFETY: the caller's promise.
@@ -215,7 +220,7 @@ pub(super) unsafe fn build(options: &iotx_client_options_t) -> Checked<Built> {
             },
             handler: Some(client_host::callback(options.on_message, options.context)),
             topics: topic::Rules::Standard,
-            platform: false,
+            platform,
             store,
             queue_max: nonblocking.then_some(queue_size as usize),
         },
@@ -266,7 +271,7 @@ fn number(value: u32, default: u32, range: RangeInclusive<u32>, name: &str) -> C
     }
 }
 
-fn flag(value: u32, name: &str) -> Checked<bool> {
+pub(super) fn flag(value: u32, name: &str) -> Checked<bool> {
     match value {
         0 => Ok(false),
         1 => Ok(true),
@@ -316,117 +321,4 @@ pub(super) unsafe fn material(
     // SAFETY: not NULL, `size` bytes by the caller's promise.
     let bytes = unsafe { std::slice::from_raw_parts(data.data.cast::<u8>(), data.size) };
     Ok(Some(Zeroizing::new(bytes.to_vec())))
-}
-
-// ---- signing in ----------------------------------------------------------------------------------
-
-/// What CONNECT carries, and where it goes.
-///
-/// # Safety
-/// As for [`build`].
-unsafe fn sign_in(options: &iotx_client_options_t) -> Checked<(Login, Endpoint)> {
-    // SAFETY: the caller promises strings that are NULL or terminated.
-    let (url, client_id, username, password, product_key, device_name, device_secret) = unsafe {
-        (
-            string(options.url, URL_MAX, "url")?,
-            string(options.client_id, STRING_MAX, "client_id")?,
-            string(options.username, STRING_MAX, "username")?,
-            string(options.password, STRING_MAX, "password")?,
-            string(options.product_key, PRODUCT_KEY_MAX, "product_key")?,
-            string(options.device_name, DEVICE_NAME_MAX, "device_name")?,
-            string(options.device_secret, DEVICE_SECRET_MAX, "device_secret")?,
-        )
-    };
-    let endpoint = match url.map(endpoint::parse) {
-        None => None,
-        Some(Ok(endpoint)) => Some(endpoint),
-        Some(Err(text)) => return invalid(text),
-    };
-    let clean_session = flag(options.clean_session, "clean_session")?;
-    if let (Some(product_key), Some(device_name), Some(device_secret)) =
-        (product_key, device_name, device_secret)
-    {
-        if client_id.or(username).or(password).is_some() {
-            return invalid(
-                "client_id, username and password follow from the device's names; leave them out",
-            );
-        }
-        let device = Device {
-            product_key: product_key.as_bytes(),
-            device_name: device_name.as_bytes(),
-            device_secret: device_secret.as_bytes(),
-        };
-        return sign(&device, endpoint, clean_session);
-    }
-    if product_key.or(device_name).or(device_secret).is_some() {
-        return invalid(
-            "product_key, device_name and device_secret are given together or not at all",
-        );
-    }
-    let Some(endpoint) = endpoint else {
-        return invalid("url is missing");
-    };
-    if client_id.is_none() && !clean_session {
-        return invalid("client_id is missing; only a clean session can do without");
-    }
-    if password.is_some() && username.is_none() {
-        return invalid("password without username");
-    }
-    let login = Login {
-        client_id: client_id.unwrap_or_default().to_owned(),
-        username: username.unwrap_or_default().to_owned(),
-        password: Zeroizing::new(password.unwrap_or_default().to_owned()),
-        clean_session,
-        omit_empty: true,
-    };
-    Ok((login, endpoint))
-}
-
-/// A device of the platform, which proves that it knows its secret.
-fn sign(
-    device: &Device<'_>,
-    endpoint: Option<Endpoint>,
-    clean_session: bool,
-) -> Checked<(Login, Endpoint)> {
-    let mode = match &endpoint {
-        Some(endpoint) if !endpoint.tls => SecureMode::Tcp,
-        _ => SecureMode::Tls,
-    };
-    let region = link_sdk::MQTT_DOMAINS[0];
-    let signed = match link_sdk::sign(
-        device,
-        Domain::Region(region),
-        mode,
-        replaceable_hmac_sha256,
-    ) {
-        Ok(signed) => signed,
-        Err(code) => return refuse(code, "the names of the device cannot be signed"),
-    };
-    let text = |bytes| match String::from_utf8(bytes) {
-        Ok(text) => Ok(text),
-        Err(_) => invalid("the names of the device are not UTF-8"),
-    };
-    let login = Login {
-        client_id: text(signed.client_id)?,
-        username: text(signed.username)?,
-        password: signed.password,
-        clean_session,
-        omit_empty: false,
-    };
-    let endpoint = match endpoint {
-        // The platform has one port for both kinds of WebSocket.
-        Some(endpoint) if endpoint.path.is_some() && !endpoint.port_given => Endpoint {
-            port: client_transport::PLATFORM_PORT,
-            ..endpoint
-        },
-        Some(endpoint) => endpoint,
-        None => Endpoint {
-            host: text(signed.host)?,
-            port: signed.port,
-            port_given: false,
-            tls: true,
-            path: None,
-        },
-    };
-    Ok((login, endpoint))
 }

@@ -52,6 +52,9 @@ pub enum iotx_client_event_type_t {
     IOTX_CLIENT_EVENT_PUBLISHED = 8,
     /// A packet larger than `read_buffer_size` was skipped, and acknowledged if QoS 1.
     IOTX_CLIENT_EVENT_MESSAGE_TOO_LARGE = 9,
+    /// The platform has told the device who it is: `iotx_client_identity` has the names. Before the
+    /// message that told it reaches a handler.
+    IOTX_CLIENT_EVENT_IDENTITY = 10,
 }
 
 /// An event; valid during the callback.
@@ -217,6 +220,21 @@ pub struct iotx_client_options_t {
     pub sign: iotx_tls_sign_fn,
     /// Handed to it.
     pub sign_context: *mut c_void,
+    /// How the device signs in to the platform: a number of `iotx_client_scheme_t`.
+    pub scheme: u32,
+    /// How the connection is signed: a number of `iotx_sign_method_t`.
+    pub sign_method: u32,
+    /// Token of a registration without pre-registration, at most 256 bytes.
+    pub device_token: *const c_char,
+    /// Time stamp to sign and send, milliseconds as text, at most 32 bytes; default: none, or that of the
+    /// SDK.
+    pub timestamp: *const c_char,
+    /// Pairs `name=value` for the client id, parted by commas, at most 256 bytes.
+    pub customize_info: *const c_char,
+    /// Instance of the platform, at most 64 bytes.
+    pub instance_id: *const c_char,
+    /// Region of a public instance; default `cn-shanghai`.
+    pub region: *const c_char,
 }
 
 /// Numbers of a client. Counts begin with the client and never fall.

@@ -513,6 +513,8 @@ static int clients(int port, const char *folder)
     char                  url[64], topic[128], ca[300], text[80], key[IOTX_PRODUCT_KEY_LEN + 1], name[IOTX_DEVICE_NAME_LEN + 1];
     iotx_client_options_t options;
     iotx_client_stats_t   stats;
+    iotx_client_signed_t   signed_in;
+    iotx_client_identity_t identity;
     iotx_client_t        *client = NULL;
     int                   code = 1, i;
 
@@ -526,9 +528,7 @@ static int clients(int port, const char *folder)
     CHECK(iotx_client_last_error(NULL, &code, text, sizeof(text)) == 0 && code == STATE_USER_INPUT_INVALID);
     CHECK(strcmp(text, "url is missing") == 0);
     options.url              = url;
-    options.client_id        = ".|timestamp=2524608000000,_v=sdk-c-3.2.0,securemode=2,signmethod=hmacsha256,lan=C,_ss=1,gw=0,ext=0|";
-    options.username         = "&";
-    options.password         = "0000";
+    options.scheme           = IOTX_CLIENT_SCHEME_X509;
     options.ca.file          = ca;
     options.certificate.data = g_cli_crt;
     options.certificate.size = strlen(g_cli_crt);
@@ -537,7 +537,15 @@ static int clients(int port, const char *folder)
     options.on_event         = on_client_event;
     options.on_message       = on_client_message;
     options.context          = &received;
+    memset(&signed_in, 0xff, sizeof(signed_in));
+    signed_in.struct_size = sizeof(signed_in);
+    CHECK(iotx_client_sign(&options, &signed_in) == 0 && strcmp(signed_in.client_id, ".|securemode=2|") == 0);
+    CHECK(signed_in.port == (uint32_t)port && signed_in.tls == 1 && signed_in.password[0] == 0 && signed_in.psk[0] == 0);
+    iotx_client_signed_clear(&signed_in);
+    CHECK(signed_in.client_id[0] == 0 && signed_in.port == 0 && signed_in.struct_size == sizeof(signed_in));
     CHECK(iotx_client_create(&options, &client) == 0 && client != NULL);
+    identity.struct_size = sizeof(identity);
+    CHECK(iotx_client_identity(client, &identity) == STATE_USER_INPUT_INVALID);
     CHECK(iotx_client_fd(client) == -1 && iotx_client_next_timeout_ms(client) == -1 && iotx_client_is_connected(client) == 0);
     received = 0;
     CHECK(iotx_client_connect(client, 10000) == 0 && iotx_client_is_connected(client) == 1);
