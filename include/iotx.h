@@ -115,6 +115,60 @@ typedef enum {
 } iotx_register_method_t;
 
 /*
+ How a device signs in to the platform.
+ */
+typedef enum {
+  /*
+   With product key, device name and device secret: `IOTX_CLIENT_SCHEME_DEVICE_SECRET`. Without
+   them: any MQTT server, with `client_id`, `username` and `password` as they are.
+   */
+  IOTX_CLIENT_SCHEME_AUTO = 0,
+  /*
+   A signature with the secret of the device.
+   */
+  IOTX_CLIENT_SCHEME_DEVICE_SECRET = 1,
+  /*
+   A client certificate, issued by the platform or by a private CA. The names may be left out: the
+   platform tells them (`IOTX_CLIENT_EVENT_IDENTITY`).
+   */
+  IOTX_CLIENT_SCHEME_X509 = 2,
+  /*
+   TLS with a pre-shared key made of the secret of the device.
+   */
+  IOTX_CLIENT_SCHEME_PSK = 3,
+  /*
+   Without pre-registration: client id and device token of the registration.
+   */
+  IOTX_CLIENT_SCHEME_CONNWL = 4,
+  /*
+   ID2, with a port that brings iTLS as its own `HAL_SSL_*`.
+   */
+  IOTX_CLIENT_SCHEME_ID2 = 5,
+} iotx_client_scheme_t;
+
+/*
+ How a connection is signed.
+ */
+typedef enum {
+  /*
+   HMAC-SHA256.
+   */
+  IOTX_SIGN_METHOD_DEFAULT = 0,
+  /*
+   HMAC-MD5.
+   */
+  IOTX_SIGN_METHOD_HMAC_MD5 = 1,
+  /*
+   HMAC-SHA1.
+   */
+  IOTX_SIGN_METHOD_HMAC_SHA1 = 2,
+  /*
+   HMAC-SHA256.
+   */
+  IOTX_SIGN_METHOD_HMAC_SHA256 = 3,
+} iotx_sign_method_t;
+
+/*
  A client. The pointer is a number that the library compares with its clients; it is never
  followed.
  */
