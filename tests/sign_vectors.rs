@@ -136,9 +136,9 @@ fn dynamic_registration() {
         let sign =
             platform::registration_sign(m, secret, pk.as_bytes(), dn.as_bytes(), random.as_bytes());
         assert_eq!(sign.as_str(), text(item, "sign"), "{item}");
-        let body = platform::registration_body(m, secret, pk, dn, random);
+        let body = platform::registration_body(m, pk, dn, random, &sign);
         assert_eq!(body.as_str(), text(item, "http_body"), "{item}");
-        let id = platform::registration_client_id(m, pk, dn, random);
+        let id = platform::registration_client_id(m, pk, dn, random, None);
         assert_eq!(id, text(item, "mqtt_clientid_v32"), "{item}");
     }
 }

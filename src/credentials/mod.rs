@@ -23,19 +23,14 @@ use zeroize::Zeroizing;
 use crate::sign::link_sdk::SecureMode;
 use crate::sign::platform::Psk;
 use crate::sign::{
-    DEVICE_NAME_MAX, DEVICE_SECRET_MAX, HmacSha256Fn, PRODUCT_KEY_MAX, SignMethod, hmac_sha256,
+    CLIENT_ID_MAX, DEVICE_NAME_MAX, DEVICE_SECRET_MAX, DEVICE_TOKEN_MAX, HmacSha256Fn,
+    INSTANCE_ID_MAX, PRODUCT_KEY_MAX, SignMethod, hmac_sha256,
 };
 use crate::state;
 
-/// Longest client id of the application's own, before the first bar, bytes (spec signing.md §2).
-pub const CLIENT_ID_MAX: usize = 64;
-/// Longest device token, bytes; the platform names no limit (spec dynamic-registration.md §4).
-pub const DEVICE_TOKEN_MAX: usize = 256;
-/// Longest instance id, time stamp and additional pairs, bytes.
-pub const INSTANCE_ID_MAX: usize = 64;
-/// See [`INSTANCE_ID_MAX`].
+/// Longest time stamp, bytes.
 pub const TIMESTAMP_MAX: usize = 32;
-/// See [`INSTANCE_ID_MAX`].
+/// Longest additional pairs, bytes.
 pub const CUSTOMIZE_INFO_MAX: usize = 256;
 
 /// Longest name of a region, bytes.

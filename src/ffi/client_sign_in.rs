@@ -12,14 +12,16 @@ use super::client_types::{iotx_client_options_t, iotx_client_t};
 use super::dev_sign_api::replaceable_hmac_sha256;
 use super::{barrier, client_transport};
 use crate::credentials::{
-    self, CUSTOMIZE_INFO_MAX, DEVICE_TOKEN_MAX, Fields, INSTANCE_ID_MAX, REGION_MAX, SCHEMES,
-    Scheme, TIMESTAMP_MAX, Transport,
+    self, CUSTOMIZE_INFO_MAX, Fields, REGION_MAX, SCHEMES, Scheme, TIMESTAMP_MAX, Transport,
 };
 use crate::device::endpoint::{self, Endpoint};
 use crate::hal::seam;
 use crate::hal::tls::{Credentials, PreSharedKey};
 use crate::mqtt::Login;
-use crate::sign::{DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX, SignMethod};
+use crate::sign::{
+    DEVICE_NAME_MAX, DEVICE_SECRET_MAX, DEVICE_TOKEN_MAX, INSTANCE_ID_MAX, PRODUCT_KEY_MAX,
+    SignMethod,
+};
 use crate::state;
 use crate::transport::Security;
 

@@ -14,8 +14,11 @@ use super::dynreg_api::{applicant, https_target, mqtt_target, target};
 use super::infra_defs::REGIONS;
 use super::{barrier, cstr, ioctl, log as console};
 use crate::hal::memory::Watch;
-use crate::services::dynreg::{self, Applicant, CLIENT_ID_MAX, Granted, Refused, TOKEN_MAX};
-use crate::sign::{DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX, PRODUCT_SECRET_MAX};
+use crate::services::dynreg::{self, Applicant, Granted, Refused};
+use crate::sign::{
+    CLIENT_ID_MAX, DEVICE_NAME_MAX, DEVICE_SECRET_MAX, DEVICE_TOKEN_MAX, INSTANCE_ID_MAX,
+    PRODUCT_KEY_MAX, PRODUCT_SECRET_MAX,
+};
 use crate::state;
 use crate::transport::{HalDialer, Security, Target};
 
@@ -90,7 +93,7 @@ const _: () = {
     );
     assert!(
         offset_of!(iotx_register_result_t, text)
-            == DEVICE_SECRET_MAX + 1 + CLIENT_ID_MAX + 1 + TOKEN_MAX + 1
+            == DEVICE_SECRET_MAX + 1 + CLIENT_ID_MAX + 1 + DEVICE_TOKEN_MAX + 1
     );
 };
 
@@ -271,7 +274,7 @@ unsafe fn register(options: &iotx_register_options_t) -> Checked<Granted> {
                 DEVICE_NAME_MAX,
                 state::STATE_USER_INPUT_DN,
             )?,
-            string(options.instance_id, dynreg::INSTANCE_ID_MAX, "instance_id")?,
+            string(options.instance_id, INSTANCE_ID_MAX, "instance_id")?,
             string(options.client_id, CLIENT_ID_MAX, "client_id")?,
         )
     };

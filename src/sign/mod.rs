@@ -24,6 +24,12 @@ pub const DEVICE_NAME_MAX: usize = 32;
 pub const PRODUCT_SECRET_MAX: usize = 64;
 /// Longest device secret, bytes.
 pub const DEVICE_SECRET_MAX: usize = 64;
+/// Longest client id of a device's own, before the first bar, bytes (spec signing.md §2).
+pub const CLIENT_ID_MAX: usize = 64;
+/// Longest device token, bytes; the platform names no limit (spec dynamic-registration.md §4).
+pub const DEVICE_TOKEN_MAX: usize = 256;
+/// Longest id of an instance, bytes.
+pub const INSTANCE_ID_MAX: usize = 64;
 
 /// The constant time stamp the SDK signs: 2050-01-01 in milliseconds, not the clock.
 pub const FIXED_TIMESTAMP: &str = "2524608000000";

@@ -46,7 +46,20 @@ pub fn connect_password(
     method.sign(device_secret, &sign_content(&params))
 }
 
-/// The signature of a dynamic registration request, over HTTPS or MQTT.
+/// What is signed of a dynamic registration request, over HTTPS or MQTT.
+pub fn registration_content(
+    product_key: &[u8],
+    device_name: &[u8],
+    random: &[u8],
+) -> Zeroizing<Vec<u8>> {
+    sign_content(&[
+        ("deviceName", device_name),
+        ("productKey", product_key),
+        ("random", random),
+    ])
+}
+
+/// The signature of a dynamic registration request.
 pub fn registration_sign(
     method: SignMethod,
     product_secret: &[u8],
@@ -54,47 +67,58 @@ pub fn registration_sign(
     device_name: &[u8],
     random: &[u8],
 ) -> Zeroizing<String> {
-    let params = [
-        ("deviceName", device_name),
-        ("productKey", product_key),
-        ("random", random),
-    ];
-    method.sign(product_secret, &sign_content(&params))
+    let content = registration_content(product_key, device_name, random);
+    method.sign(product_secret, &content)
 }
 
-/// The form body of a dynamic registration request over HTTPS.
+/// The form body of a dynamic registration request over HTTPS, with its signature.
 pub fn registration_body(
     method: SignMethod,
-    product_secret: &[u8],
     product_key: &str,
     device_name: &str,
     random: &str,
+    sign: &str,
 ) -> Zeroizing<String> {
-    let sign = registration_sign(
-        method,
-        product_secret,
-        product_key.as_bytes(),
-        device_name.as_bytes(),
-        random.as_bytes(),
-    );
     Zeroizing::new(format!(
-        "productKey={product_key}&deviceName={device_name}&random={random}&sign={}&signMethod={}",
-        sign.as_str(),
+        "productKey={product_key}&deviceName={device_name}&random={random}&sign={sign}&signMethod={}",
         method.as_str()
     ))
 }
 
-/// The MQTT client id of a dynamic registration request over MQTT.
+/// The MQTT client id of a dynamic registration request over MQTT; `instance_id` for a purchased
+/// instance (spec dynamic-registration.md §3).
 pub fn registration_client_id(
     method: SignMethod,
     product_key: &str,
     device_name: &str,
     random: &str,
+    instance_id: Option<&str>,
 ) -> String {
     format!(
-        "{product_key}.{device_name}|authType=register,random={random},signmethod={},securemode=2|",
-        method.as_str()
+        "{product_key}.{device_name}|authType=register,random={random},signmethod={},securemode=2{}|",
+        method.as_str(),
+        instance(instance_id)
     )
+}
+
+/// The same for a device that is not known yet, which is told apart by `client_id` (spec
+/// dynamic-registration.md §4).
+pub fn regnwl_client_id(
+    method: SignMethod,
+    client_id: &str,
+    random: &str,
+    instance_id: Option<&str>,
+) -> String {
+    let mode = if instance_id.is_some() { "-2" } else { "2" };
+    format!(
+        "{client_id}|securemode={mode},authType=regnwl,random={random},signmethod={}{}|",
+        method.as_str(),
+        instance(instance_id)
+    )
+}
+
+fn instance(id: Option<&str>) -> String {
+    id.map_or(String::new(), |id| format!(",instanceId={id}"))
 }
 
 /// Identity and key of a TLS-PSK session.

@@ -1,14 +1,14 @@
 //! Checks that need no network: names, secret, certificate, connect parameters, keep-alive.
 
 use iotx::hal::tls::{self, Credentials, LIBRARY_DATE};
-use iotx::sign::{DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX, SignMethod, platform};
+use iotx::sign::{
+    CLIENT_ID_MAX, DEVICE_NAME_MAX, DEVICE_SECRET_MAX, PRODUCT_KEY_MAX, SignMethod, platform,
+};
 
 use super::finding::Finding;
 use crate::account::certificate::{Summary, date};
 use crate::account::{Account, Ready, Scheme};
 
-/// Longest client id before its parameters, bytes.
-const CLIENT_ID_MAX: usize = 64;
 /// Shortest device name, bytes.
 const DEVICE_NAME_MIN: usize = 4;
 /// Keep-alive that the platform accepts, seconds.

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Applicant, CLIENT_ID_MAX, Granted, Group, Refused, SECRET_MAX, TOKEN_MAX};
+use super::{Applicant, Granted, Group, Refused};
+use crate::sign::{CLIENT_ID_MAX, DEVICE_SECRET_MAX, DEVICE_TOKEN_MAX};
 use crate::state;
 
 /// Longest text of the cloud handed on, bytes. A state event has room for 63.
@@ -85,7 +86,7 @@ pub fn token_over_mqtt(payload: &[u8], applicant: &Applicant<'_>) -> Result<Gran
             "the answer has no client id of 1 to 64 characters",
         ));
     }
-    if !usable(token, TOKEN_MAX) {
+    if !usable(token, DEVICE_TOKEN_MAX) {
         return Err(invalid(
             Group::Mqtt,
             "the answer has no device token of 1 to 256 characters",
@@ -116,7 +117,7 @@ fn secret(group: Group, members: &Members, applicant: &Applicant<'_>) -> Result<
         .device_secret
         .as_ref()
         .map_or("", |secret| &secret.0);
-    if !usable(secret, SECRET_MAX) {
+    if !usable(secret, DEVICE_SECRET_MAX) {
         return Err(invalid(
             group,
             "the answer has no device secret of 1 to 64 characters",

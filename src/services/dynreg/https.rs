@@ -1,9 +1,8 @@
 //! Registration over HTTPS (spec dynamic-registration.md §2).
 
-use zeroize::Zeroizing;
-
-use super::{Applicant, Granted, Group, Refused, answer, random};
+use super::{Applicant, Granted, Group, METHOD, Refused, answer, random};
 use crate::services::http::{self, Bounds, Limits, Request};
+use crate::sign::platform::registration_body;
 use crate::state;
 use crate::transport::{DialBounds, Dialer, Target};
 
@@ -43,12 +42,13 @@ pub fn register(
     // 64 bits, twice what the platform asks for at least.
     let random = random(8)?;
     let sign = applicant.sign(&random);
-    let body = Zeroizing::new(format!(
-        "productKey={}&deviceName={}&random={random}&sign={}&signMethod=hmacsha256",
+    let body = registration_body(
+        METHOD,
         applicant.product_key,
         applicant.device_name,
-        sign.as_str()
-    ));
+        &random,
+        &sign,
+    );
     let request = Request {
         method: "POST",
         path: PATH,

@@ -15,19 +15,13 @@ pub mod mqtt;
 use zeroize::Zeroizing;
 
 use crate::hal::seam;
-use crate::sign::digest::{HmacSha256Fn, hex_upper};
-use crate::sign::platform::sign_content;
-use crate::sign::{DEVICE_NAME_MAX, PRODUCT_KEY_MAX};
+use crate::sign::digest::{HmacSha256Fn, SignMethod, hex_upper};
+use crate::sign::platform::registration_content;
+use crate::sign::{DEVICE_NAME_MAX, PRODUCT_KEY_MAX, PRODUCT_SECRET_MAX};
 use crate::state;
 
-/// Longest product secret, device secret and client id, bytes.
-pub const SECRET_MAX: usize = 64;
-/// Longest client id of a device without pre-registration, bytes.
-pub const CLIENT_ID_MAX: usize = 64;
-/// Longest device token taken, bytes; the platform states no limit.
-pub const TOKEN_MAX: usize = 256;
-/// Longest instance id, bytes.
-pub const INSTANCE_ID_MAX: usize = 64;
+/// How requests are signed, with the [`Applicant`]'s own function for it.
+const METHOD: SignMethod = SignMethod::HmacSha256;
 
 /// Who registers.
 pub struct Applicant<'a> {
@@ -100,7 +94,7 @@ impl Applicant<'_> {
             ),
             (
                 self.product_secret,
-                SECRET_MAX,
+                PRODUCT_SECRET_MAX,
                 state::STATE_USER_INPUT_PS,
                 "product secret",
             ),
@@ -129,11 +123,11 @@ impl Applicant<'_> {
 
     /// The signature over `random`: 64 upper-case hex digits.
     fn sign(&self, random: &str) -> Zeroizing<String> {
-        let content = sign_content(&[
-            ("deviceName", self.device_name.as_bytes()),
-            ("productKey", self.product_key.as_bytes()),
-            ("random", random.as_bytes()),
-        ]);
+        let content = registration_content(
+            self.product_key.as_bytes(),
+            self.device_name.as_bytes(),
+            random.as_bytes(),
+        );
         let mac = Zeroizing::new((self.hmac)(self.product_secret.as_bytes(), &content));
         hex_upper(&*mac)
     }
@@ -162,7 +156,7 @@ fn random(bytes: usize) -> Result<String, Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sign::digest::{SignMethod, hmac_sha256};
+    use crate::sign::digest::hmac_sha256;
     use crate::sign::platform::registration_sign;
 
     #[test]

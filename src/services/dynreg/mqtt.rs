@@ -5,11 +5,13 @@
 use bytes::BytesMut;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Applicant, CLIENT_ID_MAX, Granted, Group, INSTANCE_ID_MAX, Refused, answer, random};
+use super::{Applicant, Granted, Group, METHOD, Refused, answer, random};
 use crate::hal::diagnostics::Stage;
 use crate::hal::seam;
 use crate::mqtt::{Engine, Event, Limits, Login, Publish};
 use crate::services::http::{Error, exchange};
+use crate::sign::platform::{registration_client_id, regnwl_client_id};
+use crate::sign::{CLIENT_ID_MAX, INSTANCE_ID_MAX};
 use crate::state;
 use crate::transport::{DialBounds, Dialer, Link, LinkError, Security, Target};
 
@@ -74,28 +76,18 @@ impl Kind<'_> {
 
     /// The client id with its parameters, for `random`.
     pub fn mqtt_client_id(&self, applicant: &Applicant<'_>, random: &str) -> String {
-        let (product_key, device_name) = (applicant.product_key, applicant.device_name);
         match *self {
-            Kind::Register { instance_id } => {
-                let instance = instance_id.map_or(String::new(), |id| format!(",instanceId={id}"));
-                format!(
-                    "{product_key}.{device_name}|authType=register,random={random},\
-                     signmethod=hmacsha256,securemode=2{instance}|"
-                )
-            }
+            Kind::Register { instance_id } => registration_client_id(
+                METHOD,
+                applicant.product_key,
+                applicant.device_name,
+                random,
+                instance_id,
+            ),
             Kind::WithoutPreRegistration {
                 instance_id,
                 client_id,
-            } => {
-                let (mode, instance) = match instance_id {
-                    Some(id) => ("-2", format!(",instanceId={id}")),
-                    None => ("2", String::new()),
-                };
-                format!(
-                    "{client_id}|securemode={mode},authType=regnwl,random={random},\
-                     signmethod=hmacsha256{instance}|"
-                )
-            }
+            } => regnwl_client_id(METHOD, client_id, random, instance_id),
         }
     }
 
@@ -289,8 +281,7 @@ fn refused(code: u8) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sign::digest::{SignMethod, hmac_sha256};
-    use crate::sign::platform::registration_client_id;
+    use crate::sign::digest::hmac_sha256;
 
     #[test]
     fn client_ids_are_spelled_as_documented() {
@@ -302,8 +293,10 @@ mod tests {
         };
         let id = |kind: Kind<'_>| kind.mqtt_client_id(&applicant, "0A");
         let plain = Kind::Register { instance_id: None };
-        let pure = registration_client_id(SignMethod::HmacSha256, "pk", "dn", "0A");
-        assert_eq!(id(plain), pure);
+        assert_eq!(
+            id(plain),
+            "pk.dn|authType=register,random=0A,signmethod=hmacsha256,securemode=2|"
+        );
         assert_eq!(
             id(Kind::Register {
                 instance_id: Some("iot-1")
