@@ -5,7 +5,6 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::dev_sign_api::replaceable_hmac_sha256;
@@ -18,21 +17,14 @@ use super::ioctl::{self, Settings};
 use super::registry::{self, StateSlot};
 use super::{barrier, client_transport, cstr, mqtt_api, mqtt_params};
 use crate::hal::memory;
-use crate::hal::seam;
 use crate::hal::tls::Credentials;
-use crate::services::dynreg::{self, Applicant, Granted, Group, Refused};
+use crate::services::dynreg::{self, Applicant, Granted, Group, Refused, kept};
 use crate::sign::link_sdk::MQTT_PORT;
 use crate::state;
 use crate::transport::{HalDialer, Security, Target, authority};
 
 /// Where HTTPS is served unless the host name says otherwise.
 const HTTPS_PORT: u16 = 443;
-/// Under this key a kept secret lies in the KV store.
-const SECRET_KEY: &CStr = c"iotx_dynreg";
-/// Two names and a secret at their longest, every byte escaped, with their keys.
-const STORED_MAX: usize = 1024;
-/// Under this key, followed by the device name, SDK 3.0.1 kept the secret.
-const OLDER_KEY: &str = "DYNAMIC_REG_";
 
 static OVER_MQTT: AtomicBool = AtomicBool::new(false);
 static KEEP_SECRET: AtomicBool = AtomicBool::new(false);
@@ -264,7 +256,7 @@ pub(super) fn before_construct(keeps_secret: bool) -> Option<Registering> {
         return Some(registering);
     }
     let keep = keeps_secret || KEEP_SECRET.load(Ordering::Relaxed);
-    if keep && let Some(secret) = kept_secret(&settings) {
+    if keep && let Some(secret) = kept::find(&settings.product_key, &settings.device_name) {
         log::info!("the device secret of an earlier registration is used");
         return ioctl::set_device_secret(&secret)
             .is_ok()
@@ -341,7 +333,7 @@ fn obtain(settings: &Settings) -> Result<Zeroizing<String>, i32> {
 /// A new secret: kept if wished, set as if by `IOT_Ioctl`, handed to the application once.
 fn adopt(settings: &Settings, secret: &str, keep: bool) {
     // Kept first: the cloud gives it out once, and the handler may never come back.
-    if keep && !keep_secret(settings, secret) {
+    if keep && !kept::keep(&settings.product_key, &settings.device_name, secret) {
         registry::state_event(
             StateSlot::SysDepend,
             state::STATE_SYS_DEPEND_KV_SET,
@@ -359,60 +351,6 @@ fn adopt(settings: &Settings, secret: &str, keep: bool) {
     if let Ok(text) = CStr::from_bytes_with_nul(&bytes) {
         registry::dynreg_device_secret(text);
     }
-}
-
-// ---- the kept secret -----------------------------------------------------------------------------
-
-/// What lies in the KV store: the secret with the names it belongs to.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Stored {
-    product_key: String,
-    device_name: String,
-    device_secret: String,
-}
-
-impl Drop for Stored {
-    fn drop(&mut self) {
-        self.device_secret.zeroize();
-    }
-}
-
-fn keep_secret(settings: &Settings, secret: &str) -> bool {
-    let stored = Stored {
-        product_key: settings.product_key.clone(),
-        device_name: settings.device_name.clone(),
-        device_secret: secret.to_owned(),
-    };
-    let mut value = Zeroizing::new(Vec::with_capacity(STORED_MAX));
-    serde_json::to_writer(&mut *value, &stored).is_ok() && seam::kv_set(SECRET_KEY, &value, true)
-}
-
-/// The secret kept for the device of the settings: by this library, or by SDK 3.0.1.
-fn kept_secret(settings: &Settings) -> Option<Zeroizing<String>> {
-    let mut buffer = Zeroizing::new([0u8; STORED_MAX]);
-    if let Some(size) = seam::kv_get(SECRET_KEY, &mut buffer[..])
-        && let Ok(stored) = serde_json::from_slice::<Stored>(buffer.get(..size)?)
-        && stored.product_key == settings.product_key
-        && stored.device_name == settings.device_name
-        && is_secret(&stored.device_secret)
-    {
-        return Some(Zeroizing::new(stored.device_secret.clone()));
-    }
-    let size = seam::kv_get(&older_key(settings)?, &mut buffer[..])?;
-    let text = buffer.get(..size)?;
-    // Stored with its terminator or without.
-    let end = text.iter().position(|byte| *byte == 0).unwrap_or(size);
-    let secret = std::str::from_utf8(&text[..end]).ok()?;
-    is_secret(secret).then(|| Zeroizing::new(secret.to_owned()))
-}
-
-fn is_secret(text: &str) -> bool {
-    (1..=IOTX_DEVICE_SECRET_LEN).contains(&text.len()) && !text.chars().any(char::is_control)
-}
-
-fn older_key(settings: &Settings) -> Option<CString> {
-    CString::new(format!("{OLDER_KEY}{}", settings.device_name)).ok()
 }
 
 // ---- choices -------------------------------------------------------------------------------------
@@ -455,12 +393,9 @@ fn choose(choice: &AtomicBool, on: c_int) -> c_int {
 pub extern "C" fn iotx_dynreg_forget() -> c_int {
     super::log::init();
     barrier::guard(state::STATE_SYS_DEPEND_KV_DELETE, || {
-        let ours = seam::kv_del(SECRET_KEY);
-        let older = older_key(&ioctl::store()).is_some_and(|key| seam::kv_del(&key));
-        if ours || older {
-            state::STATE_SUCCESS
-        } else {
-            state::STATE_SYS_DEPEND_KV_DELETE
+        match kept::forget(&ioctl::store().device_name) {
+            true => state::STATE_SUCCESS,
+            false => state::STATE_SYS_DEPEND_KV_DELETE,
         }
     })
 }

@@ -137,7 +137,7 @@ fn same_device(group: Group, members: &Members, applicant: &Applicant<'_>) -> Re
     Ok(())
 }
 
-fn usable(text: &str, max: usize) -> bool {
+pub(super) fn usable(text: &str, max: usize) -> bool {
     (1..=max).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 

@@ -4,12 +4,14 @@
 //! * [`https`]: `POST /auth/register/device`;
 //! * [`mqtt`]: a connection that brings the answer as its first message, with or without a device
 //!   created beforehand;
-//! * [`answer`]: what either brings, checked.
+//! * [`answer`]: what either brings, checked;
+//! * [`kept`]: the secret in the KV store, for who wants it there.
 //!
-//! Each call makes one registration and keeps nothing.
+//! A registration itself keeps nothing.
 
 pub mod answer;
 pub mod https;
+pub mod kept;
 pub mod mqtt;
 
 use zeroize::Zeroizing;

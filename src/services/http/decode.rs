@@ -7,10 +7,9 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Longest head accepted, bytes: status line and header fields of one answer.
-pub const HEAD_MAX: usize = 8 * 1024;
-/// Header fields in one head.
-const FIELDS_MAX: usize = 64;
+use crate::transport::http::FIELDS_MAX;
+pub use crate::transport::http::HEAD_MAX;
+
 /// Longest line with a chunk size, extensions included, bytes.
 const CHUNK_LINE_MAX: usize = 256;
 /// Longest trailer behind the last chunk, bytes.
