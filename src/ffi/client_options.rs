@@ -4,14 +4,13 @@
 use std::ffi::{CString, c_char, c_void};
 use std::mem::{offset_of, size_of};
 use std::ops::RangeInclusive;
-use std::ptr;
 
 use zeroize::Zeroizing;
 
 use super::client_host::{self, EventHandler, LastError};
 use super::client_sign_in::{self, SignIn};
 use super::client_types::{iotx_client_data_t, iotx_client_options_t};
-use super::{client_tls, client_transport, cstr, store_api};
+use super::{client_tls, client_transport, cstr, sized, store_api};
 use crate::device::{Config, ConnectBounds, Reconnect};
 use crate::hal::credential_file;
 use crate::mqtt::{Limits, topic};
@@ -63,39 +62,8 @@ pub(super) fn is_size(size: usize) -> bool {
 /// # Safety
 /// `options` is NULL or points to a `struct_size` followed by the rest of so many bytes.
 pub(super) unsafe fn read(options: *const iotx_client_options_t) -> Checked<iotx_client_options_t> {
-    if options.is_null() {
-        return refuse(state::STATE_USER_INPUT_NULL_POINTER, "options is NULL");
-    }
-    // SAFETY: not NULL; the first member is readable by the caller's promise.
-    let size = unsafe { (&raw const (*options).struct_size).read() };
-    if !is_size(size) {
-        return refuse(
-            state::STATE_USER_INPUT_OUT_RANGE,
-            format!(
-                "struct_size is {size}; use iotx_client_options_init with sizeof(iotx_client_options_t)"
-            ),
-        );
-    }
-    let known = size_of::<iotx_client_options_t>();
-    // SAFETY: all-zero is valid: NULL pointers, no functions, zero numbers.
-    let mut copy: iotx_client_options_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `size` bytes are readable by the caller's promise, and `known` writable.
-    unsafe {
-        ptr::copy_nonoverlapping(
-            options.cast::<u8>(),
-            (&raw mut copy).cast::<u8>(),
-            size.min(known),
-        );
-    }
-    if size > known {
-        // SAFETY: these bytes are readable by the caller's promise.
-        let rest =
-            unsafe { std::slice::from_raw_parts(options.cast::<u8>().add(known), size - known) };
-        if rest.iter().any(|byte| *byte != 0) {
-            return invalid("an option is set that this version of the library does not know");
-        }
-    }
-    Ok(copy)
+    // SAFETY: the caller's promise; NULL pointers, no functions and zero numbers are valid.
+    unsafe { sized::read(options, FIRST_SIZE..=SIZE_MAX, "iotx_client_options") }
 }
 
 /// Checks the options and makes the parameters of a client of them. Reads the files.

@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::client_options::{self, Checked, STRING_MAX, URL_MAX, flag, invalid, refuse, string};
 use super::client_types::{iotx_client_options_t, iotx_client_t};
 use super::dev_sign_api::replaceable_hmac_sha256;
-use super::{barrier, client_transport};
+use super::{barrier, client_transport, cstr};
 use crate::credentials::{
     self, CUSTOMIZE_INFO_MAX, Fields, REGION_MAX, SCHEMES, Scheme, TIMESTAMP_MAX, Transport,
 };
@@ -373,12 +373,12 @@ unsafe fn sign(
         Some(psk) => (psk.identity.as_bytes(), psk.key.as_slice()),
         None => (&[][..], &[][..]),
     };
-    let fits = put(&mut to.host, signed.endpoint.host.as_bytes())
-        && put(&mut to.client_id, signed.login.client_id.as_bytes())
-        && put(&mut to.username, signed.login.username.as_bytes())
-        && put(&mut to.password, signed.login.password.as_bytes())
-        && put(&mut to.psk_identity, identity)
-        && put(&mut to.psk, key);
+    let fits = cstr::put(&mut to.host, signed.endpoint.host.as_bytes())
+        && cstr::put(&mut to.client_id, signed.login.client_id.as_bytes())
+        && cstr::put(&mut to.username, signed.login.username.as_bytes())
+        && cstr::put(&mut to.password, signed.login.password.as_bytes())
+        && cstr::put(&mut to.psk_identity, identity)
+        && cstr::put(&mut to.psk, key);
     if !fits {
         // SAFETY: as above.
         unsafe { clear(out) };
@@ -390,17 +390,6 @@ unsafe fn sign(
     to.port = signed.endpoint.port.into();
     to.tls = signed.endpoint.tls.into();
     Ok(())
-}
-
-/// Copies a text with its NUL, if there is room.
-fn put(to: &mut [c_char], text: &[u8]) -> bool {
-    if text.len() >= to.len() {
-        return false;
-    }
-    for (to, byte) in to.iter_mut().zip(text) {
-        *to = byte.cast_signed();
-    }
-    true
 }
 
 /// Wipes everything behind the size.
@@ -479,8 +468,8 @@ pub unsafe extern "C" fn iotx_client_identity(
             device_name: [0; 40],
         };
         // The lengths were checked when the payload was read.
-        if !put(&mut told.product_key, product_key.as_bytes())
-            || !put(&mut told.device_name, device_name.as_bytes())
+        if !cstr::put(&mut told.product_key, product_key.as_bytes())
+            || !cstr::put(&mut told.device_name, device_name.as_bytes())
         {
             return state::STATE_USER_INPUT_OUT_RANGE;
         }

@@ -46,6 +46,17 @@ pub unsafe fn write_terminated(text: &[u8], out: *mut c_char) {
     }
 }
 
+/// Writes `text` and a NUL to an array. False, and nothing written, if it does not fit.
+pub fn put(array: &mut [c_char], text: &[u8]) -> bool {
+    let fits = text.len() < array.len();
+    if fits {
+        // SAFETY: room for the text and the NUL was just found; a shared borrow does not overlap an
+        // exclusive one.
+        unsafe { write_terminated(text, array.as_mut_ptr()) };
+    }
+    fits
+}
+
 /// The `len` bytes at `data`, empty for length 0, or `None` for NULL with a length.
 ///
 /// # Safety

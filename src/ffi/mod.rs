@@ -44,6 +44,7 @@ mod mqtt_params;
 pub mod mqtt_types;
 pub mod register_api;
 pub mod registry;
+mod sized;
 pub mod store_api;
 pub mod strings;
 pub mod tls_api;

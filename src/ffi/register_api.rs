@@ -3,7 +3,6 @@
 
 use std::ffi::{CString, c_char, c_int};
 use std::mem::{offset_of, size_of};
-use std::ptr;
 
 use libc::size_t;
 use zeroize::Zeroize;
@@ -12,7 +11,7 @@ use super::client_options::{self, Checked};
 use super::client_types::iotx_client_data_t;
 use super::dynreg_api::{applicant, https_target, mqtt_target, target};
 use super::infra_defs::REGIONS;
-use super::{barrier, cstr, ioctl, log as console};
+use super::{barrier, cstr, ioctl, log as console, sized};
 use crate::hal::memory::Watch;
 use crate::services::dynreg::{self, Applicant, Granted, Refused};
 use crate::sign::{
@@ -150,8 +149,9 @@ pub unsafe extern "C" fn iotx_register(
         // SAFETY: not NULL, writable by the caller's promise; all-zero is valid: arrays of characters.
         unsafe { result.write_bytes(0, 1) };
         let watch = Watch::begin();
-        // SAFETY: the caller's promise.
-        let granted = unsafe { read(options) }.and_then(|options| {
+        // SAFETY: the caller's promise; NULL pointers and zero numbers are valid.
+        let read = unsafe { sized::read(options, FIRST_SIZE..=SIZE_MAX, "iotx_register_options") };
+        let granted = read.and_then(|options| {
             // SAFETY: the caller promises strings that are NULL or terminated, and data of its size.
             unsafe { register(&options) }
         });
@@ -194,47 +194,10 @@ pub unsafe extern "C" fn iotx_register_result_clear(result: *mut iotx_register_r
 
 /// Writes `text` with its NUL, cut at a character boundary where it does not fit.
 fn put(field: &mut [c_char], text: &str) {
-    let text = &text[..text.floor_char_boundary(field.len() - 1)];
-    // SAFETY: at most one byte less than the field.
-    unsafe { cstr::write_terminated(text.as_bytes(), field.as_mut_ptr()) };
-}
-
-/// Reads the structure as far as the program knows it.
-///
-/// # Safety
-/// `options` is NULL or points to a `struct_size` followed by the rest of so many bytes.
-unsafe fn read(options: *const iotx_register_options_t) -> Checked<iotx_register_options_t> {
-    if options.is_null() {
-        return refuse(state::STATE_USER_INPUT_NULL_POINTER, "options is NULL");
-    }
-    // SAFETY: not NULL; the first member is readable by the caller's promise.
-    let size = unsafe { (&raw const (*options).struct_size).read() };
-    let known = size_of::<iotx_register_options_t>();
-    if !(FIRST_SIZE..=SIZE_MAX).contains(&size) {
-        return refuse(
-            state::STATE_USER_INPUT_OUT_RANGE,
-            format!(
-                "struct_size is {size}; use iotx_register_options_init with sizeof(iotx_register_options_t)"
-            ),
-        );
-    }
-    // SAFETY: all-zero is valid: NULL pointers and zero numbers.
-    let mut copy: iotx_register_options_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `size` bytes are readable by the caller's promise, `known` writable; what lies behind `known` is
-    // readable as well.
-    unsafe {
-        let bytes = options.cast::<u8>();
-        ptr::copy_nonoverlapping(bytes, (&raw mut copy).cast(), size.min(known));
-        let rest =
-            std::slice::from_raw_parts(bytes.add(size.min(known)), size.saturating_sub(known));
-        if rest.iter().any(|byte| *byte != 0) {
-            return refuse(
-                state::STATE_USER_INPUT_INVALID,
-                "an option is set that this version of the library does not know",
-            );
-        }
-    }
-    Ok(copy)
+    cstr::put(
+        field,
+        &text.as_bytes()[..text.floor_char_boundary(field.len() - 1)],
+    );
 }
 
 /// # Safety
