@@ -21,6 +21,7 @@ impl Scheme for Connwl {
             Field::ClientId,
             Field::CustomizeInfo,
             Field::InstanceId,
+            Field::Region,
         ]
     }
 

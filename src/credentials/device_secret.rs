@@ -24,6 +24,7 @@ impl Scheme for DeviceSecret {
             Field::CustomizeInfo,
             Field::InstanceId,
             Field::Method,
+            Field::Region,
         ]
     }
 

@@ -36,7 +36,7 @@ pub const CUSTOMIZE_INFO_MAX: usize = 256;
 /// Longest name of a region, bytes.
 pub const REGION_MAX: usize = 32;
 /// The region of the SDK's `IOTX_CLOUD_REGION_SHANGHAI`.
-const DEFAULT_REGION: &str = "cn-shanghai";
+pub const DEFAULT_REGION: &str = "cn-shanghai";
 
 /// Where devices with certificates of their own connect (spec transport.md §1).
 pub const X509_HOST: &str = "x509.itls.cn-shanghai.aliyuncs.com";
@@ -112,23 +112,28 @@ pub struct Fields<'a> {
     pub hmac_sha256: HmacSha256Fn,
 }
 
+impl Fields<'_> {
+    /// Nothing is known; TLS.
+    pub const NOTHING: Fields<'static> = Fields {
+        product_key: "",
+        device_name: "",
+        device_secret: "",
+        device_token: "",
+        client_id: "",
+        timestamp: "",
+        customize_info: "",
+        instance_id: "",
+        method: None,
+        region: "",
+        transport: Transport::Tls,
+        has_certificate: false,
+        hmac_sha256,
+    };
+}
+
 impl Default for Fields<'_> {
     fn default() -> Self {
-        Fields {
-            product_key: "",
-            device_name: "",
-            device_secret: "",
-            device_token: "",
-            client_id: "",
-            timestamp: "",
-            customize_info: "",
-            instance_id: "",
-            method: None,
-            region: "",
-            transport: Transport::Tls,
-            has_certificate: false,
-            hmac_sha256,
-        }
+        Fields::NOTHING
     }
 }
 
@@ -207,6 +212,8 @@ pub enum Field {
     Method,
     /// [`Fields::has_certificate`].
     Certificate,
+    /// [`Fields::region`]; the others have their devices in [`DEFAULT_REGION`].
+    Region,
 }
 
 /// The schemes, in the order of `iotx_client_scheme_t` from 1.
@@ -319,6 +326,13 @@ fn check(scheme: &dyn Scheme, fields: &Fields<'_>) -> Checked<()> {
     let label = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if fields.region.len() > REGION_MAX || !fields.region.bytes().all(label) {
         return invalid("region is not a name such as cn-shanghai");
+    }
+    let elsewhere = !matches!(fields.region, "" | DEFAULT_REGION);
+    if elsewhere && !takes.contains(&Field::Region) {
+        return invalid(format!(
+            "the scheme {} is offered in {DEFAULT_REGION} only",
+            scheme.name()
+        ));
     }
     Ok(())
 }

@@ -27,16 +27,7 @@ const TRIPLE: Fields<'_> = Fields {
     product_key: "pk",
     device_name: "device",
     device_secret: "secret",
-    device_token: "",
-    client_id: "",
-    timestamp: "",
-    customize_info: "",
-    instance_id: "",
-    method: None,
-    region: "",
-    transport: Transport::Tls,
-    has_certificate: false,
-    hmac_sha256: crate::sign::hmac_sha256,
+    ..Fields::NOTHING
 };
 
 #[test]
@@ -540,6 +531,30 @@ fn every_wrong_field_has_its_code_and_text() {
         assert_eq!(refused.code, *code, "{name}: {refused}");
         assert!(refused.text.contains(part), "{name}: {refused}");
         assert!(!refused.text.contains("secret\u{0}"), "{refused}");
+    }
+}
+
+#[test]
+fn a_region_that_a_scheme_is_not_offered_in_is_told() {
+    for scheme in ["psk", "id2"] {
+        let elsewhere = Fields {
+            region: "eu-central-1",
+            ..TRIPLE
+        };
+        let Err(refused) = by(scheme, &elsewhere) else {
+            panic!("{scheme}");
+        };
+        assert!(refused.text.contains("cn-shanghai only"), "{refused}");
+        assert!(
+            by(
+                scheme,
+                &Fields {
+                    region: "cn-shanghai",
+                    ..TRIPLE
+                }
+            )
+            .is_ok()
+        );
     }
 }
 
