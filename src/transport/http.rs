@@ -9,7 +9,7 @@ use crate::hal::seam;
 /// Longest head of an answer, bytes, its empty line included (spec transport.md §4).
 pub const HEAD_MAX: usize = 8 * 1024;
 /// Most header fields of an answer.
-const FIELDS_MAX: usize = 64;
+pub const FIELDS_MAX: usize = 64;
 /// How every answer begins that is understood.
 const BEGINNING: &[u8] = b"HTTP/1.";
 /// Bytes of the shortest status line.
