@@ -24,30 +24,33 @@ SignFn = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int, c.c_void_p, c.c_size_t, c.c_v
 SessionKeyFn = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p)
 
 _TYPES = {
-    "size_t": c.c_size_t, "uint32_t": c.c_uint32, "uint64_t": c.c_uint64, "int": c.c_int,
+    "char": c.c_char, "size_t": c.c_size_t, "uint32_t": c.c_uint32, "uint64_t": c.c_uint64, "int": c.c_int,
     "iotx_client_event_type_t": c.c_int, "iotx_client_message_fn": MessageFn, "iotx_client_event_fn": EventFn,
     "iotx_tls_key_password_fn": KeyPasswordFn, "iotx_tls_sign_fn": SignFn,
 }
 
 
-def _structure(name):
+def structure(name):
+    """A structure of the header by its name."""
     body = re.search(r"typedef struct \{([^}]*)\} " + name + ";", HEADER)[1]
     fields = []
     for member in filter(None, (line.strip() for line in body.split(";"))):
-        kind, star, label = re.fullmatch(r"((?:const )?\w+) (\*?)(\w+)", member).groups()
-        if star:
+        kind, star, label, count = re.fullmatch(r"((?:const )?\w+) (\*?)(\w+)(?:\[(\d+)\])?", member).groups()
+        if count:
+            fields.append((label, _TYPES[kind] * int(count)))
+        elif star:
             fields.append((label, c.c_char_p if kind == "const char" and name.endswith("options_t") else c.c_void_p))
         else:
             fields.append((label, _TYPES[kind]))
     return type(name, (c.Structure,), {"_fields_": fields})
 
 
-Data = _structure("iotx_client_data_t")
+Data = structure("iotx_client_data_t")
 _TYPES["iotx_client_data_t"] = Data
-Options = _structure("iotx_client_options_t")
-Message = _structure("iotx_client_message_t")
-Event = _structure("iotx_client_event_t")
-Stats = _structure("iotx_client_stats_t")
+Options = structure("iotx_client_options_t")
+Message = structure("iotx_client_message_t")
+Event = structure("iotx_client_event_t")
+Stats = structure("iotx_client_stats_t")
 EVENTS = {int(value): name for name, value in re.findall(r"IOTX_CLIENT_EVENT_(\w+) = (\d+)", HEADER)}
 
 

@@ -1,11 +1,10 @@
 """Schemes of the platform over every transport they may use, through the client API: a table in the output."""
 
 import ctypes as c
-import re
 
 import pytest
 
-from client import HEADER, Client, Options, Refused, set_data
+from client import Client, Options, Refused, set_data, structure
 from isolation import run_isolated
 from iotx_abi import STATE
 from test_platform_transports import SCHEMES as URL_SCHEMES
@@ -32,25 +31,13 @@ def signs_in(library, scheme, certificate=None, key=None, **options):
             if any(event[0] == "IDENTITY" for event in client.events):
                 break
             client.poll(100)
-        identity = _structure_of("iotx_client_identity_t")()
+        identity = structure("iotx_client_identity_t")()
         identity.struct_size = c.sizeof(identity)
         assert library.iotx_client_identity(client.handle, c.byref(identity)) == 0
         found = [identity.product_key.decode(), identity.device_name.decode()]
     error = client.error_of(library, client.handle)
     client.call("destroy")
     return {"code": code, "identity": found, "text": error[1]}
-
-
-def _structure_of(name):
-    """A structure whose members are texts of fixed size, numbers behind them."""
-
-    body = re.search(r"typedef struct \{([^}]*)\} " + name + ";", HEADER)[1]
-    fields = []
-    for member in filter(None, (line.strip() for line in body.split(";"))):
-        kind, label, size = re.fullmatch(r"(\w+) (\w+)(?:\[(\d+)\])?", member).groups()
-        plain = {"size_t": c.c_size_t, "uint32_t": c.c_uint32, "char": c.c_char}[kind]
-        fields.append((label, plain * int(size) if size else plain))
-    return type(name, (c.Structure,), {"_fields_": fields})
 
 
 # Which transports a scheme may use; the others are refused with a reason.
@@ -115,7 +102,7 @@ def signed(library, **options):
             kept.append(set_data(block.certificate, value))
         else:
             setattr(block, name, value.encode() if isinstance(value, str) else value)
-    out = _structure_of("iotx_client_signed_t")()
+    out = structure("iotx_client_signed_t")()
     c.memset(c.byref(out), 0xFF, c.sizeof(out))
     out.struct_size = c.sizeof(out)
     code = library.iotx_client_sign(c.byref(block), c.byref(out))

@@ -6,13 +6,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use iotx_platform::auth::Rules;
-use iotx_platform::broker::DeliveryQos;
 use iotx_platform::control::execute;
-use iotx_platform::proxy::ProxyOptions;
-use iotx_platform::registration::RegistrationOptions;
-use iotx_platform::server::{Addresses, IdentityPush, Options, Platform};
-use iotx_platform::tls::{ClientCert, MaxVersion, Tickets, TlsOptions};
+use iotx_platform::server::{Addresses, Options, Platform};
 use serde_json::{Value, json};
 
 /// How long anything may take that is expected to happen.
@@ -75,36 +70,13 @@ pub fn file(name: &str, content: &str) -> String {
 }
 
 pub fn options() -> Options {
+    let listen = || Some("127.0.0.1:0".into());
     Options {
-        listen_tls: Some("127.0.0.1:0".into()),
-        listen_tcp: Some("127.0.0.1:0".into()),
-        listen_ws: Some("127.0.0.1:0".into()),
-        listen_wss: Some("127.0.0.1:0".into()),
-        ws_path: "/mqtt".into(),
-        listen_psk: None,
-        psk_suites: iotx_platform::psk::SUITES.into(),
-        proxy: ProxyOptions::default(),
-        control: None,
-        tls: TlsOptions {
-            pki: pki().to_owned(),
-            server_cert: "server".into(),
-            client_cert: ClientCert::Optional,
-            max_version: MaxVersion::Tls13,
-            tickets: Tickets::On,
-        },
-        devices: None,
-        log: None,
-        console: false,
-        identity: IdentityPush::default(),
-        rules: Rules::default(),
-        scan: Duration::from_secs(30),
-        delivery_qos: DeliveryQos::Publisher,
-        connack: None,
-        max_packet: 1 << 20,
-        patience: Duration::from_secs(10),
-        faults: Vec::new(),
-        registration: RegistrationOptions::default(),
-        page: None,
+        listen_tls: listen(),
+        listen_tcp: listen(),
+        listen_ws: listen(),
+        listen_wss: listen(),
+        ..Options::new(pki().to_owned())
     }
 }
 

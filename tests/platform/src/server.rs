@@ -24,7 +24,7 @@ use crate::psk;
 use crate::registration::RegistrationOptions;
 use crate::registry::Registry;
 use crate::session::Message;
-use crate::tls::{self, TlsOptions};
+use crate::tls::{self, ClientCert, MaxVersion, Tickets, TlsOptions};
 use crate::transport::Transport;
 
 /// Topic on which an X.509 device learns its identity.
@@ -102,6 +102,43 @@ pub struct Options {
     pub registration: RegistrationOptions,
     /// Loopback address of the page for people.
     pub page: Option<String>,
+}
+
+impl Options {
+    /// No listener, what the command line has by default otherwise, with the certificates of a folder.
+    pub fn new(pki: PathBuf) -> Self {
+        Self {
+            listen_tls: None,
+            listen_tcp: None,
+            listen_ws: None,
+            listen_wss: None,
+            ws_path: "/mqtt".into(),
+            listen_psk: None,
+            psk_suites: psk::SUITES.into(),
+            proxy: ProxyOptions::default(),
+            control: None,
+            tls: TlsOptions {
+                pki,
+                server_cert: "server".into(),
+                client_cert: ClientCert::Optional,
+                max_version: MaxVersion::Tls13,
+                tickets: Tickets::On,
+            },
+            devices: None,
+            log: None,
+            console: false,
+            identity: IdentityPush::default(),
+            rules: Rules::default(),
+            scan: Duration::from_secs(30),
+            delivery_qos: DeliveryQos::Publisher,
+            connack: None,
+            max_packet: 1 << 20,
+            patience: Duration::from_secs(10),
+            faults: Vec::new(),
+            registration: RegistrationOptions::default(),
+            page: None,
+        }
+    }
 }
 
 /// A running platform, shared by its threads.

@@ -7,13 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
-use iotx_platform::auth::Rules;
-use iotx_platform::broker::DeliveryQos;
 use iotx_platform::control::execute;
-use iotx_platform::proxy::ProxyOptions;
-use iotx_platform::registration::RegistrationOptions;
-use iotx_platform::server::{Addresses, IdentityPush, Options, Platform};
-use iotx_platform::tls::{ClientCert, MaxVersion, Tickets, TlsOptions};
+use iotx_platform::server::{Addresses, Options, Platform};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -47,35 +42,8 @@ pub fn scratch(name: &str) -> PathBuf {
 
 pub fn options() -> Options {
     Options {
-        listen_tls: None,
         listen_tcp: Some("127.0.0.1:0".into()),
-        listen_ws: None,
-        listen_wss: None,
-        ws_path: "/mqtt".into(),
-        listen_psk: None,
-        psk_suites: iotx_platform::psk::SUITES.into(),
-        proxy: ProxyOptions::default(),
-        control: None,
-        tls: TlsOptions {
-            pki: pki().to_owned(),
-            server_cert: "server".into(),
-            client_cert: ClientCert::Optional,
-            max_version: MaxVersion::Tls13,
-            tickets: Tickets::On,
-        },
-        devices: None,
-        log: None,
-        console: false,
-        identity: IdentityPush::default(),
-        rules: Rules::default(),
-        scan: Duration::from_secs(30),
-        delivery_qos: DeliveryQos::Publisher,
-        connack: None,
-        max_packet: 1 << 20,
-        patience: Duration::from_secs(10),
-        faults: Vec::new(),
-        registration: RegistrationOptions::default(),
-        page: None,
+        ..Options::new(pki().to_owned())
     }
 }
 
