@@ -27,10 +27,7 @@ def signs_in(library, scheme, certificate=None, key=None, **options):
     code = client.connect()
     found = None
     if code == 0 and scheme == "x509":
-        for _ in range(50):
-            if any(event[0] == "IDENTITY" for event in client.events):
-                break
-            client.poll(100)
+        assert client.until(lambda: client.saw("IDENTITY")), client.events
         identity = structure("iotx_client_identity_t")()
         identity.struct_size = c.sizeof(identity)
         assert library.iotx_client_identity(client.handle, c.byref(identity)) == 0

@@ -252,7 +252,7 @@ SecretHandler = c.CFUNCTYPE(c.c_int, c.c_char_p)
 
 
 def construct(library, ca, cloud, http, kv, secret="", product_secret=PS, flag=1, mqtt=0, keep=0, lives=1, older=None,
-              forget=False, separate=0):
+              forget=False, separate=0, record=None):
     library.iotx_kv_set_path(kv.encode())
     device = Device(library, ca=ca, triple=(PK, DN, secret))
     handed_out, results = [], []
@@ -268,6 +268,8 @@ def construct(library, ca, cloud, http, kv, secret="", product_secret=PS, flag=1
     assert library.iotx_dynreg_use_mqtt(mqtt) == 0 and library.iotx_dynreg_keep_secret(keep) == 0
     if older is not None:
         assert library.HAL_Kv_Set(f"DYNAMIC_REG_{DN}".encode(), older.encode(), len(older), 1) == 0
+    if record is not None:
+        assert library.HAL_Kv_Set(b"iotx_dynreg", record.encode(), len(record), 1) == 0
     for life in range(lives):
         if life:
             # What a restart leaves: the KV store.
@@ -355,6 +357,14 @@ def test_secret_kept_by_the_library(pki, tmp_path):
     assert value["results"] == [True] * 3 and len(requests.forms) == 1
     assert value["handed_out"] == [[SECRET, SECRET, 0]], "once in its life"
     assert [connect.password for connect in connects] == [password(SECRET)] * 3
+
+
+@pytest.mark.parametrize("product_key, device_name, requested", [(PK, DN, 0), ("other", DN, 1), (PK, "other", 1)])
+def test_the_kept_secret_is_that_of_its_device(pki, tmp_path, product_key, device_name, requested):
+    record = json.dumps({"productKey": product_key, "deviceName": device_name, "deviceSecret": "kept"})
+    value, requests, connects, _, _ = live(pki, tmp_path, keep=1, record=record)
+    assert value["results"] == [True] and len(requests.forms) == requested
+    assert [connect.password for connect in connects] == [password(SECRET if requested else "kept")]
 
 
 def test_kept_secret_forgotten(pki, tmp_path):
