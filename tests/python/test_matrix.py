@@ -1,12 +1,13 @@
 """Schemes of the platform over every transport they may use, through the client API: a table in the output."""
 
 import ctypes as c
+import subprocess
 
 import pytest
 
 from client import Client, Options, Refused, set_data, structure
 from isolation import run_isolated
-from iotx_abi import STATE
+from iotx_abi import ROOT, STATE
 from test_platform_transports import SCHEMES as URL_SCHEMES
 from test_platform_transports import listeners
 from test_websocket import NAMES
@@ -151,3 +152,14 @@ def refusal(library, **options):
         assert error.code == value["code"]
         return {"code": error.code, "text": error.text}
     return value
+
+
+def test_the_parts_of_the_document_compile(tmp_path):
+    blocks = [block.split("```")[0] for block in (ROOT / "docs" / "credentials.md").read_text().split("```c\n")[1:]]
+    assert len(blocks) == 6
+    given = "iotx_client_options_t options; const char *secret; iotx_register_result_t result; iotx_client_event_fn on_event;\n"
+    for number, block in enumerate(blocks):
+        source = tmp_path / f"part{number}.c"
+        source.write_text(f'#include "iotx.h"\n{given}void fill(void);\nvoid fill(void)\n{{\n{block}}}\n')
+        subprocess.run(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}", "-fsyntax-only", source],
+                       check=True, timeout=60)
