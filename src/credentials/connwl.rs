@@ -22,6 +22,7 @@ impl Scheme for Connwl {
             Field::CustomizeInfo,
             Field::InstanceId,
             Field::Region,
+            Field::Certificate,
         ]
     }
 

@@ -25,6 +25,7 @@ impl Scheme for DeviceSecret {
             Field::InstanceId,
             Field::Method,
             Field::Region,
+            Field::Certificate,
         ]
     }
 

@@ -398,7 +398,7 @@ fn every_wrong_field_has_its_code_and_text() {
             "device_token means nothing",
         ),
         (
-            "device-secret",
+            "psk",
             Fields {
                 has_certificate: true,
                 ..TRIPLE

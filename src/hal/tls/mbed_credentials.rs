@@ -157,15 +157,16 @@ fn is_locked(error: &Error) -> bool {
     )
 }
 
+fn is_encrypted(terminated_pem: &[u8]) -> bool {
+    Pk::from_private_key(terminated_pem, None).is_err_and(|error| is_locked(&error))
+}
+
 fn unlocked_key(pem: &[u8], source: &PasswordSource) -> Result<Pk, Failure> {
-    match Pk::from_private_key(&terminated(pem), None) {
-        Err(error) if is_locked(&error) => {
-            let password = source.ask().map_err(bad)?;
-            private_key(pem, Some(&password))
-        }
-        // Says what is wrong with it.
-        _ => private_key(pem, None),
+    if is_encrypted(&terminated(pem)) {
+        let password = source.ask().map_err(bad)?;
+        return private_key(pem, Some(&password));
     }
+    private_key(pem, None)
 }
 
 fn private_key(pem: &[u8], password: Option<&[u8]>) -> Result<Pk, Failure> {
@@ -175,9 +176,14 @@ fn private_key(pem: &[u8], password: Option<&[u8]>) -> Result<Pk, Failure> {
     {
         return Err(bad("client certificate without a private key"));
     }
-    Pk::from_private_key(&terminated(pem), password).map_err(|error| match error.high_level() {
+    let text = terminated(pem);
+    Pk::from_private_key(&text, password).map_err(|error| match error.high_level() {
         _ if is_locked(&error) => bad("client key is encrypted and no password was given"),
         Some(codes::PkPasswordMismatch | codes::PemPasswordMismatch) => {
+            bad("client key cannot be opened with its password")
+        }
+        // One wrong password in some hundred decrypts to what looks like a key for two bytes.
+        _ if password.is_some() && is_encrypted(&text) => {
             bad("client key cannot be opened with its password")
         }
         // The code names a kind of fault, never content of the key.
@@ -191,7 +197,10 @@ fn private_key(pem: &[u8], password: Option<&[u8]>) -> Result<Pk, Failure> {
 mod tests {
     use sha2::{Digest, Sha256};
 
-    use super::trust_anchors;
+    use mbedtls::error::codes;
+    use mbedtls::pk::Pk;
+
+    use super::{private_key, trust_anchors};
     use crate::hal::tls::roots::{ALIYUN_IOT_ROOT_SHA256, BUNDLE};
 
     #[test]
@@ -214,5 +223,38 @@ mod tests {
         let broken = "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n";
         let roots = trust_anchors((broken.to_owned() + BUNDLE).as_bytes()).expect("bundle");
         assert_eq!(roots.iter().count(), 5);
+    }
+
+    /// Made by `openssl ec -aes128`; the password is "right".
+    const ENCRYPTED: &str = "\
+-----BEGIN EC PRIVATE KEY-----\n\
+Proc-Type: 4,ENCRYPTED\n\
+DEK-Info: AES-128-CBC,5C034A2FDF65F98D03E5A44B0FDA4BB6\n\n\
+u/+c6Cr+grMpaT6SJWwh5pEO9IzIo2vpBjGDG7MFN6A48l2t3mCyCqEuFSeL2xw8\n\
+UK4+LXK+nv1jZxIy11ofcDDkHbdC1FMociwsHJAq/F7CM6neV/cKfpzmpkRubNPr\n\
+YN3/yQBOh3I8bECukeIY+26OGwMiGfT0mHLCnI90t9Q=\n\
+-----END EC PRIVATE KEY-----\n\
+";
+
+    #[test]
+    fn every_wrong_password_is_told_as_one() {
+        assert!(private_key(ENCRYPTED.as_bytes(), Some(b"right")).is_ok());
+        let mut plausible = 0;
+        for number in 0..4000 {
+            let wrong = format!("wrong {number}");
+            let Err(failure) = private_key(ENCRYPTED.as_bytes(), Some(wrong.as_bytes())) else {
+                panic!("{wrong}");
+            };
+            assert!(
+                failure.text.contains("with its password"),
+                "{wrong}: {failure:?}"
+            );
+            let text = super::terminated(ENCRYPTED.as_bytes());
+            let error = Pk::from_private_key(&text, Some(wrong.as_bytes())).err();
+            let told = error.and_then(|error| error.high_level());
+            let mismatch = [codes::PkPasswordMismatch, codes::PemPasswordMismatch];
+            plausible += usize::from(!told.is_some_and(|told| mismatch.contains(&told)));
+        }
+        assert!(plausible > 0, "one of them looks right at first");
     }
 }
